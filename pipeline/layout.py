@@ -1,0 +1,62 @@
+"""Where things lie on disk. Every path of the pipeline is spelled here and nowhere else."""
+
+import os
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parent
+
+
+def shipped(name: str) -> Path:
+    """Return the folder `name` (`sql`, `expectations`) of a checkout, or of an installed wheel."""
+    checkout = PACKAGE.parent / name
+    return checkout if checkout.is_dir() else PACKAGE / "_root" / name
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The folders of one installation: what was recorded, what was derived, what is published."""
+
+    data: Path
+    site: Path
+
+    @classmethod
+    def from_environment(cls) -> "Layout":
+        """Read `TOKENCLOCK_DATA` and `TOKENCLOCK_SITE`; default to `data/` and `site/` where we stand."""
+        data = Path(os.environ.get("TOKENCLOCK_DATA") or "data").absolute()
+        site = Path(os.environ.get("TOKENCLOCK_SITE") or data.parent / "site").absolute()
+        return cls(data=data, site=site)
+
+    @property
+    def traces(self) -> Path:
+        """Recorded runs, append-only: `traces/night=…/target=…/<run_id>/`."""
+        return self.data / "traces"
+
+    @property
+    def tables(self) -> Path:
+        """Derived tables, staged as Parquet: `tables/<table>/night=….parquet`."""
+        return self.data / "tables"
+
+    def table(self, name: str, night: date) -> Path:
+        """The Parquet file of one table and one night."""
+        return self.tables / name / f"night={night.isoformat()}.parquet"
+
+    def audit(self, table: str, night: date) -> Path:
+        """What the checks said of one table and one night, as JSON."""
+        return self.data / "audits" / table / f"night={night.isoformat()}.json"
+
+    @property
+    def warehouse(self) -> Path:
+        """The published DuckDB file that analysts open."""
+        return self.data / "warehouse.duckdb"
+
+    @property
+    def dagster_home(self) -> Path:
+        """The Dagster instance: run history, schedules, event log."""
+        return self.data / "dagster"
+
+    @property
+    def charts(self) -> Path:
+        """SVG, PNG and Vega-Lite JSON of every chart."""
+        return self.site / "charts"
