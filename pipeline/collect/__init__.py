@@ -1,0 +1,1 @@
+"""The recording half: the only part with a network, an engine or a clock. It understands nothing."""

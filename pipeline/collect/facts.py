@@ -1,0 +1,79 @@
+"""What a manifest says beside the reads: the target resolved, the host, the code, the clock."""
+
+import time
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from typing import Any
+
+from pipeline import plan as plans
+from pipeline import trace
+from pipeline.collect import host
+from pipeline.plan import Plan, Run
+
+
+def census(plan: Plan, night: date, environment: Mapping[str, str]) -> trace.Night:
+    """Every target of the plan, and why it is not measured where it is not."""
+    return trace.Night(
+        schema_version=trace.SCHEMA_VERSION,
+        night=night,
+        plan_sha256=plan.sha256,
+        rounds=plan.night.rounds,
+        targets=[
+            target(plan, name, None, plans.skip_reason(plan, name, night, environment)) for name in plan.targets
+        ],
+    )
+
+
+def target(plan: Plan, name: str, url: str | None, reason: str | None = None) -> trace.Target:
+    """A target's facts, resolved: nothing is left to be looked up in a plan that may change."""
+    one = plan.targets[name]
+    model, provider = plan.models[one.model], plan.providers[one.provider]
+    return trace.Target(
+        name=name,
+        title=one.title,
+        kind="hosted" if one.engine is None else "local",
+        provider=one.provider,
+        provider_title=provider.title,
+        engine=one.engine["name"] if one.engine else None,
+        model=one.model,
+        model_title=model.title,
+        model_id=one.model_id,
+        family=model.family,
+        tokenizer=model.tokenizer,
+        dialect=one.dialect,
+        url=url or plans.base_url(plan, one),
+        hardware=plans.hardware(plan, one) or (host.facts()["cpu"] if one.engine else None),
+        region=provider.region,
+        precision=one.precision,
+        provenance=one.provenance,
+        reason=reason,
+    )
+
+
+def draft(plan: Plan, run: Run, url: str | None, engine: dict[str, Any] | None, anchor_ns: int) -> trace.Manifest:
+    """The manifest of a run that starts now; `anchor_ns` is its monotonic zero."""
+    scenario = plan.scenarios[run.scenario]
+    return trace.Manifest(
+        schema_version=trace.SCHEMA_VERSION,
+        run_id=run.id,
+        night=run.night,
+        workload=run.workload,
+        scenario=run.scenario,
+        round=run.round,
+        concurrency=scenario.concurrency,
+        target=target(plan, run.target, url),
+        requests_planned=scenario.requests,
+        warmup_planned=scenario.warmup_requests,
+        requests_recorded=0,
+        outcome="running",
+        error=None,
+        started_at=datetime.now(UTC).isoformat(),
+        anchor_monotonic_ns=anchor_ns,
+        anchor_unix_ns=time.time_ns() - (time.monotonic_ns() - anchor_ns),
+        plan_sha256=plan.sha256,
+        code_version=host.code_version(),
+        code_commit=host.code_commit(),
+        host=host.facts(),
+        engine=engine,
+        files={},
+    )

@@ -1,0 +1,206 @@
+"""A night's collection: the gates before it, then one run after the other.
+
+Only one collection runs at a time on a machine: two would disturb each other's measurements.
+"""
+
+import asyncio
+import contextlib
+import itertools
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import msgspec
+import uvloop
+from filelock import FileLock, Timeout
+
+from pipeline import plan as plans
+from pipeline import trace
+from pipeline.collect import engines, facts, load, schedule
+from pipeline.collect import workload as prompts
+from pipeline.collect.recorder import Job, record
+from pipeline.collect.store import RunStore, recover
+from pipeline.collect.transport import StampedTransport
+from pipeline.layout import Layout
+from pipeline.plan import Plan, PlanError, Run
+
+GRACE = timedelta(hours=6)  # a night may run on past its midnight, and be retried then
+
+
+class CollectError(RuntimeError):
+    """A night cannot be collected; the message names the cure."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """Progress: requests done, requests in all, and what is being measured."""
+
+    done: int
+    total: int
+    text: str
+
+
+Report = Callable[[Step], None]
+
+
+@dataclass(frozen=True)
+class Collection:
+    """What to collect, into which folders, with which keys."""
+
+    plan: Plan
+    layout: Layout
+    night: date
+    environment: Mapping[str, str]
+
+
+def tonight() -> date:
+    """The night that a collection started now belongs to."""
+    return datetime.now(UTC).date()
+
+
+def collect(this: Collection, targets: list[str], report: Report) -> list[trace.Manifest]:
+    """Record the runs that are due (`schedule.due`) for some targets and return their manifests.
+
+    Raises `PlanError` for an unknown target and `CollectError` where the night is not now, a target
+    cannot be measured, the budget is too small, or another collection is running.
+    """
+    _refuse_other_nights(this.night)
+    _refuse_skipped(this, targets)
+    _refuse_over_budget(this, targets)
+    traces = this.layout.traces
+    traces.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(traces / ".collecting").acquire(timeout=0):
+            recover(traces)
+            trace.write_json(
+                traces / f"night={this.night}" / "targets.json",
+                facts.census(this.plan, this.night, this.environment),
+            )
+            due = schedule.due(this.plan, trace.manifests(traces, this.night), this.night, targets)
+            return uvloop.run(_collect(this, due, report))
+    except Timeout:
+        raise CollectError(
+            f"{traces}: another collection is running, and two would disturb each other; wait for its end"
+        ) from None
+
+
+def _refuse_other_nights(night: date) -> None:
+    start = datetime(night.year, night.month, night.day, tzinfo=UTC)
+    if not start <= datetime.now(UTC) < start + timedelta(days=1) + GRACE:
+        raise CollectError(
+            f"night {night} is not now: traces can only be recorded in their own night (tonight is "
+            f"{tonight()}). To recompute a past night from its traces, materialize `events` and what is "
+            "downstream of it"
+        )
+
+
+def _refuse_skipped(this: Collection, targets: list[str]) -> None:
+    for name in targets:
+        if name not in this.plan.targets:
+            raise PlanError(f"{this.plan.source}: no target `{name}`; known: {', '.join(this.plan.targets)}")
+        if reason := plans.skip_reason(this.plan, name, this.night, this.environment):
+            raise CollectError(f"target {name} cannot be measured: {reason}")
+
+
+def _refuse_over_budget(this: Collection, targets: list[str]) -> None:
+    estimates = [plans.estimate(this.plan, name, this.night, this.environment) for name in targets]
+    usd, limit = sum(one.usd or 0 for one in estimates), this.plan.night.max_usd
+    if usd > limit:
+        raise CollectError(
+            f"{this.plan.source}: tonight is estimated at {usd:.2f} USD, above [night] max_usd = {limit:g}; "
+            "raise it, or measure fewer targets"
+        )
+
+
+async def _collect(this: Collection, due: list[Run], report: Report) -> list[trace.Manifest]:
+    """Record runs in order, starting each local engine once a round."""
+    progress = _Progress(report, sum(schedule.size(this.plan, run) for run in due))
+    recorded: list[trace.Manifest] = []
+    round_before = due[0].round if due else 0
+    for (round_, name), group in itertools.groupby(due, key=lambda run: (run.round, run.target)):
+        if round_ != round_before:
+            round_before = round_
+            await asyncio.sleep(this.plan.night.round_pause_s)
+        progress.say(f"{name}, round {round_}")
+        recorded += await _record_target(this, list(group), progress)
+    return recorded
+
+
+async def _record_target(this: Collection, runs: list[Run], progress: "_Progress") -> list[trace.Manifest]:
+    """Record a target's runs of one round. Where its engine fails, the runs left are kept as failed."""
+    recorded: list[trace.Manifest] = []
+    name, round_ = runs[0].target, runs[0].round
+    log = this.layout.traces / f"night={this.night}" / f"target={name}" / f"engine.r{round_:02d}.log"
+    try:
+        async with _endpoint(this.plan, name, log) as (url, engine):
+            for run in runs:
+                recorded.append(await _record_run(this, run, url, engine, progress))  # noqa: PERF401 - one after the other, and what is done must survive an error
+    except engines.EngineError as error:
+        for run in runs[len(recorded) :]:
+            progress.skip(schedule.size(this.plan, run))
+            store = RunStore(this.layout.traces, facts.draft(this.plan, run, None, None, time.monotonic_ns()))
+            recorded.append(store.close("failed", str(error)))
+    return recorded
+
+
+@contextlib.asynccontextmanager
+async def _endpoint(plan: Plan, name: str, log: Path) -> AsyncIterator[tuple[str, dict[str, Any] | None]]:
+    """The base URL of a target, and the facts of its engine where we start one for it."""
+    one = plan.targets[name]
+    if one.engine is None:
+        yield plans.base_url(plan, one) or "", None
+        return
+    log.parent.mkdir(parents=True, exist_ok=True)
+    options = {key: value for key, value in one.engine.items() if key != "name"}
+    async with engines.running(one.engine["name"], options, log_path=log) as engine:
+        yield engine.base_url, msgspec.to_builtins(engine.facts)
+
+
+async def _record_run(
+    this: Collection, run: Run, url: str, engine: dict[str, Any] | None, progress: "_Progress"
+) -> trace.Manifest:
+    """Warm up, drain, then measure; every finished request goes to disk at once."""
+    plan = this.plan
+    scenario, one = plan.scenarios[run.scenario], plan.targets[run.target]
+    anchor_ns = time.monotonic_ns()
+    key = this.environment.get(plan.providers[one.provider].key_env or "")
+    job = Job(plan, run, prompts.url(url, one.dialect), key, anchor_ns, scenario.warmup_requests)
+    store = RunStore(this.layout.traces, facts.draft(plan, run, url, engine, anchor_ns))
+    progress.say(f"{run.target}, {run.scenario}, round {run.round}")
+
+    async with httpx.AsyncClient(transport=StampedTransport()) as client:
+
+        async def start(index: int, scheduled_ns: int) -> None:
+            store.append(await record(client, job, index, scheduled_ns))
+            progress.advance()
+
+        warmup, planned = scenario.warmup_requests, scenario.requests
+        await load.closed(scenario.concurrency, iter(range(warmup)), start)
+        await load.closed(scenario.concurrency, iter(range(warmup, warmup + planned)), start)
+    return store.close("finished")
+
+
+@dataclass
+class _Progress:
+    """Counts finished requests and tells whoever listens."""
+
+    report: Report
+    total: int
+    done: int = 0
+    text: str = ""
+
+    def say(self, text: str) -> None:
+        self.text = text
+        self.report(Step(self.done, self.total, text))
+
+    def advance(self) -> None:
+        self.done += 1
+        self.say(self.text)
+
+    def skip(self, requests: int) -> None:
+        self.total -= requests
+        self.say(self.text)

@@ -1,0 +1,138 @@
+"""One request in, one trace out: sends, waits, and turns what the socket saw into trace rows."""
+
+import asyncio
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import msgspec
+
+from pipeline.collect import workload as prompts
+from pipeline.collect.transport import CLOCK_SOURCE, Recording, RequestFailed
+from pipeline.plan import Plan, Run
+
+# Kept from responses: what identifies, times or limits them. Everything else (cookies, keys) is dropped.
+KEPT_HEADERS = frozenset(
+    {
+        *("content-type", "content-length", "content-encoding", "transfer-encoding", "date", "server", "via"),
+        *("retry-after", "retry-after-ms", "server-timing", "x-envoy-upstream-service-time"),
+        *("request-id", "x-request-id", "cf-ray", "inference-id", "apim-request-id", "x-generation-id"),
+        *("x-groq-region", "x-inference-provider", "x-compute-type"),
+        *("openai-processing-ms", "openai-model", "openai-version"),
+        *("fireworks-server-time-to-first-token", "fireworks-prompt-tokens"),
+    }
+)
+KEPT_PREFIXES = ("x-ratelimit-", "x-tokenlimit-", "anthropic-ratelimit-", "ratelimit-")
+
+
+@dataclass(frozen=True)
+class Job:
+    """What every request of a run shares. `anchor_ns` is the run's monotonic zero."""
+
+    plan: Plan
+    run: Run
+    url: str
+    key: str | None
+    anchor_ns: int
+    warmup_planned: int
+
+    @property
+    def timeout_s(self) -> float:
+        """How long a request may take from its start to its end."""
+        return self.plan.scenarios[self.run.scenario].timeout_s
+
+
+@dataclass(frozen=True)
+class Trace:
+    """A finished request as rows of `trace.REQUESTS` and `trace.READS`."""
+
+    request: dict[str, Any]
+    reads: list[dict[str, Any]]
+
+
+def build(client: httpx.AsyncClient, job: Job, index: int, recording: Recording) -> httpx.Request:
+    """The request itself; its key goes into a header and nowhere else."""
+    target = job.plan.targets[job.run.target]
+    load = job.plan.workloads[job.run.workload]
+    text = prompts.prompt(load, job.plan.night.seed, job.run, index)
+    headers = {
+        "accept": "text/event-stream",
+        "accept-encoding": "identity",
+        "content-type": "application/json",
+    }
+    if job.key:
+        headers["authorization"] = f"Bearer {job.key}"
+    content = msgspec.json.encode(prompts.body(target, load, text))
+    return client.build_request(
+        "POST", job.url, headers=headers, content=content, extensions={"recording": recording}
+    )
+
+
+async def record(client: httpx.AsyncClient, job: Job, index: int, scheduled_ns: int) -> Trace:
+    """Send request `index` of a run and keep everything that came back, however it ended."""
+    recording = Recording()
+    request = build(client, job, index, recording)
+    try:
+        async with asyncio.timeout(job.timeout_s):
+            await client.send(request, stream=True)
+    except TimeoutError:
+        recording.outcome, recording.error = "timed_out", f"no end after {job.timeout_s:g} s"
+    except (httpx.ConnectError, RequestFailed):
+        pass  # the recording says how and why
+    return _trace(job, index, scheduled_ns, request.content, recording)
+
+
+def _trace(job: Job, index: int, scheduled_ns: int, body: bytes, recording: Recording) -> Trace:
+    request_id = f"{job.run.id}/{index:04d}"
+    sent = recording.sent_ns
+    started = recording.connect_started_ns
+    end = recording.end_ns if recording.outcome != "timed_out" else time.monotonic_ns()
+    target = job.plan.targets[job.run.target]
+    request = {
+        "request_id": request_id,
+        "run_id": job.run.id,
+        "night": job.run.night,
+        "target": job.run.target,
+        "workload": job.run.workload,
+        "scenario": job.run.scenario,
+        "round": job.run.round,
+        "request_index": index,
+        "is_warmup": index < job.warmup_planned,
+        "dialect": target.dialect,
+        "model": target.model_id,
+        "url": job.url,
+        "request_body": body,
+        "tokens_requested": job.plan.workloads[job.run.workload].output_tokens,
+        "scheduled_ns": scheduled_ns - job.anchor_ns,
+        "sent_ns": None if sent is None else sent - job.anchor_ns,
+        "connect_started_ns": None if started is None else started - job.anchor_ns,
+        "dns_ns": recording.dns_ns,
+        "tcp_ns": recording.tcp_ns,
+        "tls_ns": recording.tls_ns,
+        "is_connection_reused": recording.is_connection_reused,
+        "http_status": recording.status,
+        "response_headers": [{"name": name, "value": value} for name, value in recording.headers if _is_kept(name)],
+        "end_ns": None if sent is None or end is None else end - sent,
+        "outcome": recording.outcome,
+        "error": recording.error,
+        "read_count": len(recording.stamps_ns),
+        "body_bytes": recording.body_bytes,
+        "clock_source": CLOCK_SOURCE,
+    }
+    rows = zip(recording.stamps_ns, recording.wire_bytes, recording.payloads, strict=True)
+    reads = [
+        {
+            "request_id": request_id,
+            "read_index": number,
+            "at_ns": stamp - (sent or 0),
+            "wire_bytes": size,
+            "payload": payload,
+        }
+        for number, (stamp, size, payload) in enumerate(rows)
+    ]
+    return Trace(request, reads)
+
+
+def _is_kept(name: str) -> bool:
+    return name in KEPT_HEADERS or name.startswith(KEPT_PREFIXES)

@@ -1,0 +1,49 @@
+"""Prompts from a seed: the same plan sends the same texts, and no two requests share a prefix."""
+
+import random
+from typing import Any
+
+from pipeline.plan import Run, Target, Workload
+
+# Plain English nouns: close to one token each in every tokenizer in use, and never refused by a filter.
+WORDS = """
+river bridge garden window market winter summer letter forest island harbor engine valley mountain teacher
+village morning evening music paper story number color animal weather machine kitchen journey station picture
+question answer history science language country city street house family friend library museum ocean desert
+meadow orchard railway lantern compass anchor feather pebble thunder
+"""
+
+INSTRUCTION = "Write a long, plain story that uses these words in any order. Do not stop early."
+
+
+def prompt(workload: Workload, seed: int, run: Run, index: int) -> str:
+    """The text of one request. Its first line differs in every request of every run of every night."""
+    rng = random.Random(f"{seed}/{run.id}/{index}" if workload.unique_prompts else f"{seed}/{run.workload}")  # noqa: S311 - reproducible on purpose
+    tag = f"Story {rng.getrandbits(48):012x}."
+    words = rng.choices(WORDS.split(), k=max(1, workload.input_words - len(INSTRUCTION.split()) - 2))
+    return f"{tag}\n{INSTRUCTION}\n{' '.join(words)}"
+
+
+def body(target: Target, workload: Workload, text: str) -> dict[str, Any]:
+    """The JSON body in the target's dialect."""
+    common = {
+        "model": target.model_id,
+        "max_tokens": workload.output_tokens,
+        "temperature": workload.temperature,
+        "stream": True,
+        "stream_options": {"include_usage": True},
+        **(target.extra_body or {}),
+    }
+    if target.dialect == "openai-completions":
+        return {**common, "prompt": text}
+    return {**common, "messages": [{"role": "user", "content": text}]}
+
+
+PATHS = {"openai-chat": "/chat/completions", "openai-completions": "/completions"}
+
+
+def url(base_url: str, dialect: str) -> str:
+    """Where requests of a dialect go."""
+    if dialect not in PATHS:
+        raise ValueError(f"no request can be made in dialect `{dialect}`; known: {', '.join(PATHS)}")
+    return base_url.rstrip("/") + PATHS[dialect]

@@ -1,0 +1,320 @@
+"""The plan: what a night measures, read strictly from TOML into frozen types.
+
+Belongs here: types of the stanzas, parsing with errors that name file, stanza and cure, and the
+expansion into runs. Does not: anything that needs a network, a clock or a file other than the plan.
+"""
+
+import hashlib
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+DEFAULT = Path(__file__).with_name("plan.toml")
+
+Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+Count = Annotated[int, msgspec.Meta(ge=1)]
+Usd = Annotated[float, msgspec.Meta(ge=0)]
+Seconds = Annotated[float, msgspec.Meta(gt=0)]
+
+
+class PlanError(ValueError):
+    """The plan cannot be used; the message names file, stanza and cure."""
+
+
+class _Stanza(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    pass
+
+
+class Night(_Stanza, frozen=True, kw_only=True):
+    """When and how often: cron in UTC, rounds, the seed of order and prompts, the budget in USD."""
+
+    cron: str
+    rounds: Count
+    round_pause_s: Annotated[float, msgspec.Meta(ge=0)]
+    seed: int
+    max_usd: Usd
+
+
+class Family(_Stanza, frozen=True, kw_only=True):
+    """Models that one chart compares."""
+
+    title: str
+
+
+class Model(_Stanza, frozen=True, kw_only=True):
+    """A model independent of who serves it; `tokenizer` as `decode.tokens.load` understands it."""
+
+    title: str
+    family: Name
+    tokenizer: str | None = None
+
+
+class Workload(_Stanza, frozen=True, kw_only=True):
+    """Prompts and lengths. `output_tokens` is sent as `max_tokens`."""
+
+    title: str
+    input_words: Count
+    output_tokens: Count
+    temperature: Annotated[float, msgspec.Meta(ge=0, le=2)]
+    unique_prompts: bool
+
+
+class Scenario(_Stanza, frozen=True, kw_only=True):
+    """Shape of the load. `closed`: `concurrency` streams, each starts its next request when one ends."""
+
+    title: str
+    kind: Literal["closed"]
+    concurrency: Count
+    requests: Count
+    warmup_requests: Annotated[int, msgspec.Meta(ge=0)]
+    timeout_s: Seconds
+
+
+class Provider(_Stanza, frozen=True, kw_only=True):
+    """Who runs the endpoint, and where its key is found."""
+
+    title: str
+    base_url: str | None = None
+    key_env: str | None = None
+    hardware: str | None = None
+    region: str | None = None
+
+
+class Target(_Stanza, frozen=True, kw_only=True):
+    """One endpoint under test: a provider's model id, or a local engine that the run starts."""
+
+    title: str
+    provider: Name
+    model: Name
+    model_id: str
+    dialect: str
+    workloads: list[Name]
+    scenarios: list[Name]
+    engine: dict[str, Any] | None = None
+    base_url: str | None = None
+    hardware: str | None = None
+    precision: str | None = None
+    extra_body: dict[str, Any] | None = None
+    provenance: Literal["measured", "simulated"] = "measured"
+    valid_from: date | None = None
+    valid_to: date | None = None
+    valid_source: str | None = None
+    usd_per_million_input: Usd | None = None
+    usd_per_million_output: Usd | None = None
+    price_source: str | None = None
+
+
+_SECTIONS: dict[str, type[_Stanza]] = {
+    "families": Family,
+    "models": Model,
+    "workloads": Workload,
+    "scenarios": Scenario,
+    "providers": Provider,
+    "targets": Target,
+}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A checked plan. `sha256` is of the text(s) it was read from and identifies it in every manifest."""
+
+    night: Night
+    families: Mapping[str, Family]
+    models: Mapping[str, Model]
+    workloads: Mapping[str, Workload]
+    scenarios: Mapping[str, Scenario]
+    providers: Mapping[str, Provider]
+    targets: Mapping[str, Target]
+    sha256: str
+    source: str
+
+
+def load(path: Path | str | None = None) -> Plan:
+    """Read the plan at `path`, else where `TOKENCLOCK_PLAN` points, else the one in the package."""
+    chosen = Path(path or os.environ.get("TOKENCLOCK_PLAN") or DEFAULT)
+    own = _read(chosen)
+    extends = own.pop("extends", None)
+    if extends not in (None, "default"):
+        raise PlanError(f'{chosen}: extends = {extends!r} is unknown; write extends = "default" or remove it')
+    sections = _merge(_read(DEFAULT), own) if extends else own
+    text = (DEFAULT.read_bytes() if extends else b"") + chosen.read_bytes()
+    return _check(_parse(sections, chosen, hashlib.sha256(text).hexdigest()))
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise PlanError(f"{path}: no such plan; give --plan or TOKENCLOCK_PLAN an existing file") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise PlanError(f"{path}: not TOML: {error}") from error
+
+
+def _merge(default: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
+    """Lay the user's stanzas over the default ones: `[night]` key by key, all others whole."""
+    merged = dict(default)
+    for section, stanzas in own.items():
+        known = isinstance(stanzas, dict) and isinstance(default.get(section), dict)
+        merged[section] = {**default[section], **stanzas} if known else stanzas
+    return merged
+
+
+def _parse(sections: dict[str, Any], path: Path, sha256: str) -> Plan:
+    for section in sections:
+        if section != "night" and section not in _SECTIONS:
+            raise PlanError(f"{path}: [{section}] is unknown{_hint(section, ['night', *_SECTIONS])}")
+    for section in ("night", *_SECTIONS):
+        if not isinstance(sections.get(section), dict):
+            raise PlanError(f'{path}: [{section}] is missing; add it, or start the file with extends = "default"')
+    parsed: dict[str, Any] = {"night": _stanza(sections["night"], Night, path, "night")}
+    for section, kind in _SECTIONS.items():
+        parsed[section] = {
+            name: _stanza(raw, kind, path, f"{section}.{name}") for name, raw in sections[section].items()
+        }
+    return Plan(**parsed, sha256=sha256, source=str(path))
+
+
+def _stanza(raw: object, kind: type[_Stanza], path: Path, name: str) -> _Stanza:
+    try:
+        msgspec.convert(name.split(".", 1)[-1], Name)
+        return msgspec.convert(raw, kind)
+    except msgspec.ValidationError as error:
+        unknown = sorted(set(raw) - set(kind.__struct_fields__)) if isinstance(raw, dict) else []
+        hint = _hint(unknown[0], kind.__struct_fields__) if unknown else ""
+        raise PlanError(f"{path}: [{name}]: {error}{hint}") from None
+
+
+def _hint(word: str, known: Any) -> str:
+    close = get_close_matches(word, known, n=1)
+    return f"; did you mean `{close[0]}`?" if close else f"; known: {', '.join(known)}"
+
+
+def _check(plan: Plan) -> Plan:
+    """Follow every name from one stanza to another."""
+    for name, model in plan.models.items():
+        _known(plan, f"models.{name}", "family", model.family, plan.families)
+    for name, target in plan.targets.items():
+        at = f"targets.{name}"
+        _known(plan, at, "provider", target.provider, plan.providers)
+        _known(plan, at, "model", target.model, plan.models)
+        for workload in target.workloads:
+            _known(plan, at, "workloads", workload, plan.workloads)
+        for scenario in target.scenarios:
+            _known(plan, at, "scenarios", scenario, plan.scenarios)
+        if target.engine is None and base_url(plan, target) is None:
+            raise PlanError(
+                f"{plan.source}: [{at}]: nowhere to send requests; add `engine`, or `base_url` here "
+                f"or in [providers.{target.provider}]"
+            )
+        if target.engine is not None and not isinstance(target.engine.get("name"), str):
+            raise PlanError(f'{plan.source}: [{at}]: engine has no name; write engine = {{ name = "…" }}')
+    return plan
+
+
+def _known(plan: Plan, at: str, key: str, name: str, section: Mapping[str, object]) -> None:
+    if name not in section:
+        raise PlanError(
+            f"{plan.source}: [{at}]: {key} names `{name}`, which is not in the plan{_hint(name, section)}"
+        )
+
+
+def base_url(plan: Plan, target: Target) -> str | None:
+    """Where a target answers: its own URL, else its provider's; None for an engine we start."""
+    return target.base_url or plan.providers[target.provider].base_url
+
+
+def hardware(plan: Plan, target: Target) -> str | None:
+    """What a target is said to run on."""
+    return target.hardware or plan.providers[target.provider].hardware
+
+
+def skip_reason(plan: Plan, name: str, night: date, environment: Mapping[str, str]) -> str | None:
+    """Why a target is not measured that night, or None when it is."""
+    target = plan.targets[name]
+    provider = plan.providers[target.provider]
+    why = f" ({target.valid_source})" if target.valid_source else ""
+    if target.valid_to and night > target.valid_to:
+        return f"model id {target.model_id} ended on {target.valid_to}{why}"
+    if target.valid_from and night < target.valid_from:
+        return f"model id {target.model_id} starts on {target.valid_from}{why}"
+    if target.engine is None and provider.key_env and not environment.get(provider.key_env):
+        return f"no key: set {provider.key_env} in the environment or in .env"
+    return None
+
+
+def enabled(plan: Plan, night: date, environment: Mapping[str, str]) -> list[str]:
+    """Names of the targets that the night measures, in the plan's order."""
+    return [name for name in plan.targets if skip_reason(plan, name, night, environment) is None]
+
+
+@dataclass(frozen=True)
+class Run:
+    """Target × workload × scenario × round, expanded: nothing in it is left to a default."""
+
+    night: date
+    target: str
+    workload: str
+    scenario: str
+    round: int
+    attempt: int = 1
+
+    @property
+    def id(self) -> str:
+        """The run's name, unique over all nights; it is also its folder's name."""
+        again = f".a{self.attempt}" if self.attempt > 1 else ""
+        return f"{self.night}.{self.target}.{self.workload}.{self.scenario}.r{self.round:02d}{again}"
+
+
+def runs(plan: Plan, night: date, targets: list[str], rounds: list[int]) -> list[Run]:
+    """All runs of some targets in some rounds, in the plan's order."""
+    return [
+        Run(night, name, workload, scenario, number)
+        for number in rounds
+        for name in targets
+        for workload in plan.targets[name].workloads
+        for scenario in plan.targets[name].scenarios
+    ]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What one target would be sent in a night. `usd` is 0 for local engines, None without a price."""
+
+    target: str
+    reason: str | None
+    requests: int
+    input_tokens: int
+    output_tokens: int
+    usd: float | None
+
+
+TOKENS_PER_WORD = 1.7  # deliberately high for English prose with chat template, so that bills surprise downwards
+
+
+def estimate(plan: Plan, name: str, night: date, environment: Mapping[str, str]) -> Estimate:
+    """Count a night's requests and the most tokens they can cost."""
+    target = plan.targets[name]
+    reason = skip_reason(plan, name, night, environment)
+    requests = tokens_in = tokens_out = 0
+    for run in runs(plan, night, [name], list(range(1, plan.night.rounds + 1))):
+        scenario, workload = plan.scenarios[run.scenario], plan.workloads[run.workload]
+        n = scenario.requests + scenario.warmup_requests
+        requests += n
+        tokens_in += round(n * workload.input_words * TOKENS_PER_WORD)
+        tokens_out += n * workload.output_tokens
+    return Estimate(name, reason, requests, tokens_in, tokens_out, _usd(target, tokens_in, tokens_out))
+
+
+def _usd(target: Target, tokens_in: int, tokens_out: int) -> float | None:
+    if target.engine is not None:
+        return 0.0
+    if target.usd_per_million_input is None or target.usd_per_million_output is None:
+        return None
+    return (tokens_in * target.usd_per_million_input + tokens_out * target.usd_per_million_output) / 1e6

@@ -1,0 +1,79 @@
+"""Derived tables: one file a table, found by listing this folder.
+
+A table's module has `INPUTS` (names of the tables it reads, or `trace`), `COLUMNS` (name → meaning, for
+comments in the warehouse) and `build(*inputs) -> pl.DataFrame`, a pure function; its docstring's first
+line says what a row is. Modules without `INPUTS` are helpers.
+"""
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from graphlib import TopologicalSorter
+from typing import Any
+
+import polars as pl
+
+from pipeline import trace
+from pipeline.layout import Layout
+from pipeline.tables.recorded import Recorded
+
+TRACE = "trace"
+
+
+@dataclass(frozen=True)
+class Table:
+    """A derived table, partitioned by night."""
+
+    name: str
+    title: str
+    inputs: tuple[str, ...]
+    columns: Mapping[str, str]
+    build: Callable[..., pl.DataFrame]
+
+
+class MissingInputError(RuntimeError):
+    """A table cannot be built yet; the message says what to build first."""
+
+
+def tables() -> dict[str, Table]:
+    """All tables, each after the tables it reads."""
+    found = {one.name: one for one in map(_table, _modules())}
+    order = TopologicalSorter({name: set(one.inputs) - {TRACE} for name, one in sorted(found.items())})
+    return {name: found[name] for name in order.static_order()}
+
+
+def _modules() -> Iterable[Any]:
+    names = sorted(module.name for module in pkgutil.iter_modules(__path__))
+    loaded = [importlib.import_module(f"{__name__}.{name}") for name in names]
+    return [module for module in loaded if hasattr(module, "INPUTS")]
+
+
+def _table(module: Any) -> Table:
+    name = module.__name__.rsplit(".", 1)[-1]
+    return Table(name, module.__doc__.splitlines()[0], module.INPUTS, module.COLUMNS, module.build)
+
+
+def build(layout: Layout, table: Table, night: date) -> pl.DataFrame:
+    """Compute one table of one night from its inputs on disk, stage it as Parquet and return it."""
+    frame = table.build(*(_input(layout, name, night) for name in table.inputs))
+    if undocumented := set(frame.columns) ^ set(table.columns):
+        raise ValueError(f"pipeline/tables/{table.name}.py: COLUMNS and the frame differ in {sorted(undocumented)}")
+    trace.write_parquet(frame, layout.table(table.name, night))
+    return frame
+
+
+def _input(layout: Layout, name: str, night: date) -> Any:
+    if name == TRACE:
+        return Recorded.load(layout.traces, night)
+    path = layout.table(name, night)
+    if not path.exists():
+        raise MissingInputError(f"{path} does not exist; build (materialize) `{name}` of {night} first")
+    return pl.read_parquet(path)
+
+
+def nights(layout: Layout) -> list[date]:
+    """Nights with a staged summary, oldest first: those that were computed to the end."""
+    found = (layout.tables / "summary").glob("night=*.parquet")
+    return sorted(date.fromisoformat(path.stem.removeprefix("night=")) for path in found)

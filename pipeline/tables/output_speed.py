@@ -1,0 +1,19 @@
+"""One row a request with metrics: how fast its tokens flowed, and when it was done."""
+
+import polars as pl
+
+from pipeline.tables import metrics
+from pipeline.tables.keys import KEYS, with_metrics
+
+INPUTS = ("requests",)
+COLUMNS = {
+    **KEYS,
+    "tokens": "Output tokens",
+    "token_source": "recounted (the model's own tokenizer over the whole text) or reported (the provider's usage)",
+    **metrics.comments("output_speed"),
+}
+
+
+def build(requests: pl.DataFrame) -> pl.DataFrame:
+    """Speed of each stream and its end-to-end latency."""
+    return with_metrics(requests).select(*KEYS, "tokens", "token_source", *metrics.expressions("output_speed"))

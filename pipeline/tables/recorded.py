@@ -1,0 +1,31 @@
+"""A night as it was recorded: the input that every table comes from in the end."""
+
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+
+from pipeline import trace
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """Requests and reads (`trace.REQUESTS`, `trace.READS`), manifests of closed runs, and the census."""
+
+    night: date
+    requests: pl.DataFrame
+    reads: pl.DataFrame
+    manifests: list[trace.Manifest]
+    census: trace.Night | None
+
+    @classmethod
+    def load(cls, traces: Path, night: date) -> "Recorded":
+        """Read a night back; refuses files that their manifests do not vouch for."""
+        requests, reads = trace.load(traces, night)
+        return cls(night, requests, reads, trace.manifests(traces, night), trace.read_night(traces, night))
+
+    @classmethod
+    def nothing(cls) -> "Recorded":
+        """A night in which nothing was recorded: what tables without rows are built from."""
+        return cls(date.min, trace.REQUESTS.to_frame(), trace.READS.to_frame(), [], None)

@@ -1,0 +1,194 @@
+"""One row a request, however it ended: its status, its marks in ns from `sent`, its tokens."""
+
+import polars as pl
+
+from pipeline.decode import tokens
+from pipeline.decode.status import WITH_METRICS, content_type, status
+from pipeline.tables.keys import KEYS
+from pipeline.tables.recorded import Recorded
+
+INPUTS = ("trace", "events")
+
+_MARKS = {
+    "scheduled_ns": "When the load wanted the request to start; ns from the run's clock anchor",
+    "sent_ns": "When its first byte was handed to an open connection; ns from the run's clock anchor",
+    "connect_started_ns": "When connecting began; ns from the run's clock anchor; null on a reused connection",
+    "dns_ns": "Name resolution, ns; null on a reused connection",
+    "tcp_ns": "TCP handshake, ns; null on a reused connection",
+    "tls_ns": "TLS handshake, ns; null on a reused connection and without TLS",
+    "first_byte_ns": "First byte of the response, ns from sent",
+    "first_event_ns": "First event of any kind (role, comment of the dialect, token), ns from sent",
+    "first_token_ns": "First event with content, reasoning or tool call, ns from sent",
+    "first_content_ns": "First event with content, ns from sent",
+    "last_token_ns": "Last event with content, reasoning or tool call, ns from sent",
+    "end_ns": "End of the response body (or of waiting for it), ns from sent",
+}
+
+_COUNTS = {
+    "read_count": "Socket reads",
+    "body_bytes": "Bytes of the response body",
+    "event_count": "Events decoded from the body",
+    "token_event_count": "Events with content, reasoning or tool call",
+    "arrival_count": "Distinct stamps among them: events of one read cannot be told apart in time",
+    "prompt_tokens": "Input tokens as the provider counts them",
+    "tokens_requested": "max_tokens of the request",
+    "tokens_reported": "Output tokens as the provider counts them (last usage seen)",
+    "tokens_recounted": "Output tokens by the model's own tokenizer over the whole text",
+    "tokens": "Output tokens that metrics use: recounted where the tokenizer is known, else reported",
+    "tokens_first_arrival": "Of these, tokens of the first arrival: recounted, else one for each of its events",
+}
+
+COLUMNS = {
+    **KEYS,
+    "provider": "Who runs the endpoint",
+    "engine": "Serving software, where we started it ourselves",
+    "hardware": "What the target is said (hosted) or seen (local) to run on",
+    "dialect": "Wire protocol",
+    "concurrency": "Requests kept in flight in this run",
+    "request_index": "Position in the run, warm-up first",
+    "is_warmup": "True for requests that are left out of every metric",
+    "status": "How the request ended; only complete and length have metrics",
+    "has_metrics": "True where status is complete or length",
+    "outcome": "How the transport saw the response end",
+    "error": "What the transport said of it",
+    "http_status": "HTTP status code",
+    "content_type": "Media type of the response",
+    "is_connection_reused": "True where the connection was warm",
+    **_MARKS,
+    **_COUNTS,
+    "token_source": "recounted or reported; null where tokens is",
+    "finish_reason": "As the provider gave it",
+    "model_id": "The id that was asked for",
+    "model_echoed": "The id that the response carries",
+    "system_fingerprint": "As the provider gave it",
+    "response_id": "As the provider gave it",
+    "error_code": "In-band or body error, its code",
+    "error_message": "In-band or body error, its message",
+    "clock_source": "What stamped the reads",
+}
+
+
+def build(recorded: Recorded, events: pl.DataFrame) -> pl.DataFrame:
+    """Marks, counts and status of every recorded request."""
+    facts = (
+        _facts(recorded)
+        .join(_first_bytes(recorded.reads), on="request_id", how="left")
+        .join(_marks(events), on="request_id", how="left")
+        .join(_recounted(recorded, events), on="request_id", how="left")
+        .with_columns(pl.col("event_count", "token_event_count", "arrival_count").fill_null(0))
+        .with_columns(pl.col("has_error").fill_null(value=False))
+    )
+    return (
+        facts.with_columns(status=status())
+        .with_columns(has_metrics=pl.col("status").is_in(WITH_METRICS), **_token_columns())
+        .select(COLUMNS)
+        .sort("request_id")
+    )
+
+
+def _facts(recorded: Recorded) -> pl.DataFrame:
+    """What the trace says before anything is decoded, beside the facts of the run's target."""
+    runs = pl.DataFrame(
+        [
+            {
+                "run_id": one.run_id,
+                "concurrency": one.concurrency,
+                "provider": one.target.provider,
+                "engine": one.target.engine,
+                "hardware": one.target.hardware,
+                "family": one.target.family,
+                "provenance": one.target.provenance,
+                "model": one.target.model,
+            }
+            for one in recorded.manifests
+        ],
+        schema={
+            **dict.fromkeys(("run_id",), pl.String),
+            "concurrency": pl.Int32,
+            **dict.fromkeys(("provider", "engine", "hardware", "family", "provenance", "model"), pl.String),
+        },
+    )
+    return (
+        recorded.requests.rename({"model": "model_id"})
+        .with_columns(content_type())
+        .drop("request_body", "response_headers", "url")
+        .join(runs, on="run_id", how="left")
+    )
+
+
+def _first_bytes(reads: pl.DataFrame) -> pl.DataFrame:
+    return reads.group_by("request_id").agg(first_byte_ns=pl.col("at_ns").min())
+
+
+def _marks(events: pl.DataFrame) -> pl.DataFrame:
+    """Marks and counts from the events; the last usage, finish reason and error win."""
+    at, has_token = pl.col("at_ns"), pl.col("has_token")
+    has_content = pl.col("content").fill_null("") != ""
+    last = {
+        "finish_reason": "finish_reason",
+        "prompt_tokens": "prompt_tokens",
+        "tokens_reported": "completion_tokens",
+        "model_echoed": "model",
+        "system_fingerprint": "system_fingerprint",
+        "response_id": "response_id",
+        "error_code": "error_code",
+        "error_message": "error_message",
+    }
+    return (
+        events.sort("request_id", "event_index")
+        .group_by("request_id", maintain_order=True)
+        .agg(
+            first_event_ns=at.min(),
+            first_token_ns=at.filter(has_token).min(),
+            first_content_ns=at.filter(has_content).min(),
+            last_token_ns=at.filter(has_token).max(),
+            event_count=pl.len().cast(pl.Int64),
+            token_event_count=has_token.sum().cast(pl.Int64),
+            arrival_count=at.filter(has_token).n_unique().cast(pl.Int64),
+            events_first_arrival=(has_token & (at == at.filter(has_token).min())).sum().cast(pl.Int64),
+            has_error=(pl.col("error_message").is_not_null() | pl.col("error_code").is_not_null()).any(),
+            **{name: pl.col(column).drop_nulls().last() for name, column in last.items()},
+        )
+    )
+
+
+def _recounted(recorded: Recorded, events: pl.DataFrame) -> pl.DataFrame:
+    """Count tokens of the whole text, and of its first arrival, where the model's tokenizer is known."""
+    spec_of = {one.run_id: one.target.tokenizer for one in recorded.manifests if one.target.tokenizer}
+    ids = recorded.requests.select("request_id", spec=pl.col("run_id").replace_strict(spec_of, default=None))
+    text = pl.concat_str(pl.col("reasoning").fill_null(""), pl.col("content").fill_null(""))
+    first = pl.col("at_ns") == pl.col("at_ns").min()
+    texts = (
+        events.filter("has_token")
+        .sort("request_id", "event_index")
+        .with_columns(text=text)
+        .group_by("request_id", maintain_order=True)
+        .agg(whole=pl.col("text").str.join(), first=pl.col("text").filter(first).str.join())
+        .join(ids.drop_nulls(), on="request_id", how="inner")
+    )
+    counted = [
+        _count(spec, part) for (spec,), part in texts.sort("request_id").group_by("spec", maintain_order=True)
+    ]
+    empty = pl.DataFrame(
+        schema={"request_id": pl.String, "tokens_recounted": pl.Int64, "recounted_first": pl.Int64}
+    )
+    return pl.concat([empty, *counted])
+
+
+def _count(spec: object, texts: pl.DataFrame) -> pl.DataFrame:
+    tokenizer = tokens.load(str(spec))
+    return texts.select(
+        "request_id",
+        tokens_recounted=pl.Series(tokenizer.count(texts["whole"].to_list()), dtype=pl.Int64),
+        recounted_first=pl.Series(tokenizer.count(texts["first"].to_list()), dtype=pl.Int64),
+    )
+
+
+def _token_columns() -> dict[str, pl.Expr]:
+    """The count that metrics use, and where it is from."""
+    is_recounted = pl.col("tokens_recounted").is_not_null()
+    is_reported = pl.col("tokens_reported").is_not_null()
+    source = pl.when(is_recounted).then(pl.lit("recounted")).when(is_reported).then(pl.lit("reported"))
+    counted = pl.coalesce("tokens_recounted", "tokens_reported")
+    first = pl.coalesce("recounted_first", pl.when(is_reported).then(pl.col("events_first_arrival")))
+    return {"tokens": counted, "token_source": source, "tokens_first_arrival": first}

@@ -1,0 +1,68 @@
+"""One row a run: target × workload × scenario × round, with all that makes it reproducible."""
+
+import msgspec
+import polars as pl
+
+from pipeline.tables.recorded import Recorded
+from pipeline.trace import Manifest
+
+INPUTS = ("trace",)
+
+COLUMNS = {
+    "run_id": "Key. Also the name of the run's folder under data/traces",
+    "night": "UTC date on which the night began",
+    "target": "Endpoint under test, as named in the plan",
+    "provider": "Who runs the endpoint",
+    "engine": "Serving software, where we started it ourselves",
+    "model": "Model of the plan",
+    "family": "Models that one chart compares",
+    "hardware": "What the target is said (hosted) or seen (local) to run on",
+    "provenance": "measured, imported, published or simulated; never drawn alike",
+    "workload": "Prompts and lengths, as named in the plan",
+    "scenario": "Shape of the load, as named in the plan",
+    "round": "Pass over all targets within the night, from 1",
+    "concurrency": "Requests kept in flight",
+    "requests_planned": "Requests to be measured",
+    "warmup_planned": "Requests sent first and left out of every metric",
+    "requests_recorded": "Requests whose trace was kept, warm-up included",
+    "outcome": "finished, interrupted (the process ended first) or failed (the engine did not start)",
+    "error": "Why it failed",
+    "started_at": "Wall clock at the start of the run, UTC",
+    "plan_sha256": "Which plan was in force",
+    "code_version": "Version of tokenclock that recorded it",
+    "code_commit": "Commit of the checkout that recorded it; + where files were changed",
+    "engine_facts": "Name, version, model, quantisation, threads of a local engine, as JSON",
+    "host": "Processor, memory, system of the recording machine, as JSON",
+}
+
+_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
+    **dict.fromkeys(COLUMNS, pl.String),
+    "night": pl.Date,
+    **dict.fromkeys(("round", "concurrency"), pl.Int32),
+    **dict.fromkeys(("requests_planned", "warmup_planned", "requests_recorded"), pl.Int32),
+    "started_at": pl.Datetime("us", "UTC"),
+}
+
+
+def build(recorded: Recorded) -> pl.DataFrame:
+    """One row for each manifest of the night."""
+    rows = [_row(manifest) for manifest in recorded.manifests]
+    started = pl.col("started_at").str.to_datetime(time_unit="us", time_zone="UTC")
+    text = pl.DataFrame(rows, schema={**_SCHEMA, "started_at": pl.String})
+    return text.with_columns(started).sort("run_id")
+
+
+def _row(one: Manifest) -> dict[str, object]:
+    target = one.target
+    return {
+        **{name: getattr(one, name) for name in COLUMNS if hasattr(one, name)},
+        "target": target.name,
+        **{name: getattr(target, name) for name in ("provider", "model", "family", "hardware", "provenance")},
+        "engine": target.engine,
+        "engine_facts": _json(one.engine) if one.engine else None,
+        "host": _json(one.host),
+    }
+
+
+def _json(facts: dict[str, object]) -> str:
+    return msgspec.json.encode(facts, order="sorted").decode()

@@ -1,0 +1,89 @@
+"""One row a night × target × model × workload × scenario × metric: n, mean and percentiles."""
+
+from collections.abc import Mapping
+
+import polars as pl
+
+from pipeline.tables import metrics
+
+INPUTS = ("ttft", "output_speed", "throughput")
+
+GRAIN = ("night", "target", "model", "family", "workload", "scenario", "provenance")
+PERCENTILES = (10, 25, 50, 75, 90, 95)
+ENOUGH_FOR_P99 = 100
+
+RUN_METRICS = {"output_throughput_tok_s": "tok/s", "request_throughput_req_s": "req/s"}
+
+COLUMNS = {
+    "night": "UTC date on which the night began",
+    "target": "Endpoint under test, as named in the plan",
+    "model": "Model of the plan",
+    "family": "Models that one chart compares",
+    "workload": "Prompts and lengths, as named in the plan",
+    "scenario": "Shape of the load, as named in the plan",
+    "provenance": "measured, imported, published or simulated; never drawn alike",
+    "concurrency": "Requests kept in flight",
+    "metric": "Column of ttft, output_speed or throughput that is summarised",
+    "unit": "Unit of the figures of this row",
+    "rounds": "Rounds with a run that recorded something",
+    "requests_sent": "Requests that were started, warm-up left out",
+    "success_rate": "Requests with metrics / requests sent",
+    "n": "Values behind this row: requests, or runs for throughput",
+    "mean": "Arithmetic mean",
+    **{f"p{p}": f"{p}th percentile, linear interpolation" for p in PERCENTILES},
+    "p99": f"99th percentile, linear interpolation; null below n = {ENOUGH_FOR_P99}",
+    "token_source": "Where token counts are from: recounted, reported, both (mixed) or not needed (null)",
+}
+
+
+def build(ttft: pl.DataFrame, output_speed: pl.DataFrame, throughput: pl.DataFrame) -> pl.DataFrame:
+    """Statistics of every metric over all rounds of the night."""
+    units = {name: metric.unit for name, metric in metrics.METRICS.items()}
+    parts = [
+        _statistics(ttft, {m.name: m.unit for m in metrics.of_table("ttft")}),
+        _statistics(output_speed, {m.name: m.unit for m in metrics.of_table("output_speed")}),
+        _statistics(throughput, RUN_METRICS),
+    ]
+    unit = pl.col("metric").replace_strict({**units, **RUN_METRICS})
+    return (
+        pl.concat(parts, how="diagonal")
+        .with_columns(unit=unit)
+        .join(_runs(throughput), on=list(GRAIN), how="left")
+        .select(COLUMNS)
+        .sort(*GRAIN, "metric")
+    )
+
+
+def _runs(throughput: pl.DataFrame) -> pl.DataFrame:
+    """What every row of one target and scenario shares."""
+    sent = pl.col("requests_sent")
+    return throughput.group_by(GRAIN).agg(
+        concurrency=pl.col("concurrency").max(),
+        rounds=pl.col("round").filter(sent > 0).n_unique().cast(pl.Int64),
+        requests_sent=sent.sum(),
+        success_rate=pl.when(sent.sum() > 0).then(pl.col("requests_with_metrics").sum() / sent.sum()),
+    )
+
+
+def _statistics(frame: pl.DataFrame, units: Mapping[str, str]) -> pl.DataFrame:
+    value = pl.col("value")
+    source = pl.col("token_source") if "token_source" in frame.columns else pl.lit(None, pl.String)
+    return (
+        frame.with_columns(token_source=source)
+        .unpivot(on=list(units), index=[*GRAIN, "token_source"], variable_name="metric")
+        .drop_nulls("value")
+        .group_by(*GRAIN, "metric")
+        .agg(
+            n=pl.len().cast(pl.Int64),
+            mean=value.sort().mean(),
+            **{f"p{p}": value.quantile(p / 100, "linear") for p in PERCENTILES},
+            p99=pl.when(pl.len() >= ENOUGH_FOR_P99).then(value.quantile(0.99, "linear")),
+            token_source=_sources(),
+        )
+    )
+
+
+def _sources() -> pl.Expr:
+    unique = pl.col("token_source").drop_nulls().unique()
+    one = unique.sort().first()
+    return pl.when(unique.len() > 1).then(pl.lit("mixed")).otherwise(one)

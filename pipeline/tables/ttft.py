@@ -1,0 +1,18 @@
+"""One row a request with metrics: how long until tokens came."""
+
+import polars as pl
+
+from pipeline.tables import metrics
+from pipeline.tables.keys import KEYS, with_metrics
+
+INPUTS = ("requests",)
+COLUMNS = {
+    **KEYS,
+    "is_connection_reused": "True where the connection was warm",
+    **metrics.comments("ttft"),
+}
+
+
+def build(requests: pl.DataFrame) -> pl.DataFrame:
+    """Latencies up to the first token."""
+    return with_metrics(requests).select(*KEYS, "is_connection_reused", *metrics.expressions("ttft"))

@@ -1,0 +1,246 @@
+"""What was recorded: the schema of requests and socket reads, and their Parquet files.
+
+The one thing that the recording and the understanding half share. Offsets are monotonic nanoseconds:
+of a request from the run's clock anchor, of everything inside a request from `sent`.
+"""
+
+import hashlib
+import os
+from collections.abc import Iterable, Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import polars as pl
+
+SCHEMA_VERSION = 1
+
+Columns = dict[str, pl.DataType | type[pl.DataType]]
+
+_REQUESTS: Columns = {
+    "request_id": pl.String,
+    "run_id": pl.String,
+    "night": pl.Date,
+    "target": pl.String,
+    "workload": pl.String,
+    "scenario": pl.String,
+    "round": pl.Int32,
+    "request_index": pl.Int32,
+    "is_warmup": pl.Boolean,
+    "dialect": pl.String,
+    "model": pl.String,
+    "url": pl.String,
+    "request_body": pl.Binary,
+    "tokens_requested": pl.Int64,
+    "scheduled_ns": pl.Int64,
+    "sent_ns": pl.Int64,
+    "connect_started_ns": pl.Int64,
+    "dns_ns": pl.Int64,
+    "tcp_ns": pl.Int64,
+    "tls_ns": pl.Int64,
+    "is_connection_reused": pl.Boolean,
+    "http_status": pl.Int32,
+    "response_headers": pl.List(pl.Struct({"name": pl.String, "value": pl.String})),
+    "end_ns": pl.Int64,
+    "outcome": pl.String,
+    "error": pl.String,
+    "read_count": pl.Int32,
+    "body_bytes": pl.Int64,
+    "clock_source": pl.String,
+}
+
+_READS: Columns = {
+    "request_id": pl.String,
+    "read_index": pl.Int32,
+    "at_ns": pl.Int64,
+    "wire_bytes": pl.Int32,
+    "payload": pl.Binary,
+}
+
+REQUESTS = pl.Schema(_REQUESTS)
+READS = pl.Schema(_READS)
+
+OUTCOMES = ("ended", "broken_off", "bad_framing", "timed_out", "not_connected", "cancelled", "over_limit")
+
+
+class Target(msgspec.Struct, frozen=True, kw_only=True):
+    """A target as it stood when it was measured; tables take its facts from here, never from a plan."""
+
+    name: str
+    title: str
+    kind: str
+    provider: str
+    provider_title: str
+    engine: str | None
+    model: str
+    model_title: str
+    model_id: str
+    family: str
+    tokenizer: str | None
+    dialect: str
+    url: str | None
+    hardware: str | None
+    region: str | None
+    precision: str | None
+    provenance: str
+    reason: str | None = None
+
+
+class File(msgspec.Struct, frozen=True):
+    """A file of a run, by content."""
+
+    sha256: str
+    rows: int
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+    """All that is known of a run beside its reads. `outcome`: finished | interrupted | failed."""
+
+    schema_version: int
+    run_id: str
+    night: date
+    workload: str
+    scenario: str
+    round: int
+    concurrency: int
+    target: Target
+    requests_planned: int
+    warmup_planned: int
+    requests_recorded: int
+    outcome: str
+    error: str | None
+    started_at: str
+    anchor_monotonic_ns: int
+    anchor_unix_ns: int
+    plan_sha256: str
+    code_version: str
+    code_commit: str | None
+    host: dict[str, Any]
+    engine: dict[str, Any] | None
+    files: dict[str, File]
+
+
+class Night(msgspec.Struct, frozen=True, kw_only=True):
+    """The census of a night: every target of the plan, with the reason where it was not measured."""
+
+    schema_version: int
+    night: date
+    plan_sha256: str
+    rounds: int
+    targets: list[Target]
+
+
+class TraceError(ValueError):
+    """A stored trace cannot be read; the message names the file and the cure."""
+
+
+def write_json(path: Path, value: msgspec.Struct) -> None:
+    """Write `value` as JSON in one step: a reader sees the old file or the new one."""
+    text = msgspec.json.format(msgspec.json.encode(value, order="deterministic"), indent=2)
+    replace(path, text + b"\n")
+
+
+def replace(path: Path, content: bytes) -> None:
+    """Write a file aside, sync it and rename it into place."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    with aside.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    aside.replace(path)
+
+
+def write_parquet(frame: pl.DataFrame, path: Path) -> None:
+    """Write a frame so that equal frames give equal bytes, in one rename."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    frame.rechunk().write_parquet(aside, compression="zstd", row_group_size=250_000)
+    aside.replace(path)
+
+
+def sha256(path: Path) -> str:
+    """Hash a file's content."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def run_folder(traces: Path, night: date, target: str, run_id: str) -> Path:
+    """Where a finished run lies."""
+    return traces / f"night={night.isoformat()}" / f"target={target}" / run_id
+
+
+def write_run(
+    folder: Path, manifest: Manifest, requests: list[dict[str, Any]], reads: list[dict[str, Any]]
+) -> None:
+    """Write a run's Parquet files and, last, the manifest that vouches for them by hash."""
+    frames = {
+        "requests.parquet": pl.DataFrame(requests, schema=REQUESTS).sort("request_id"),
+        "reads.parquet": pl.DataFrame(reads, schema=READS).sort("request_id", "read_index"),
+    }
+    files = {}
+    for name, frame in frames.items():
+        write_parquet(frame, folder / name)
+        files[name] = File(sha256(folder / name), frame.height)
+    write_json(folder / "manifest.json", msgspec.structs.replace(manifest, files=files))
+
+
+def nights(traces: Path) -> list[date]:
+    """Nights with anything recorded, oldest first."""
+    return sorted(date.fromisoformat(path.name.removeprefix("night=")) for path in traces.glob("night=*"))
+
+
+def manifests(traces: Path, night: date) -> list[Manifest]:
+    """Manifests of a night's closed runs, in the order of their ids."""
+    return [read_manifest(path) for path in _closed(traces, night)]
+
+
+def _closed(traces: Path, night: date) -> Iterator[Path]:
+    found = (traces / f"night={night.isoformat()}").glob("target=*/[!.]*/manifest.json")
+    yield from sorted(found, key=lambda path: path.parent.name)
+
+
+def read_manifest(path: Path) -> Manifest:
+    """Read one manifest; a damaged one is an error that names it."""
+    try:
+        manifest = msgspec.json.decode(path.read_bytes(), type=Manifest)
+    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+        raise TraceError(
+            f"{path}: damaged manifest ({error}); restore it from a backup, or move the run's folder away"
+        ) from error
+    if manifest.schema_version != SCHEMA_VERSION:
+        raise TraceError(
+            f"{path}: trace schema {manifest.schema_version}, this version reads {SCHEMA_VERSION}; "
+            "use the tokenclock version named in the manifest's code_version"
+        )
+    return manifest
+
+
+def read_night(traces: Path, night: date) -> Night | None:
+    """The census of a night, or None where none was taken."""
+    path = traces / f"night={night.isoformat()}" / "targets.json"
+    return msgspec.json.decode(path.read_bytes(), type=Night) if path.exists() else None
+
+
+def load(traces: Path, night: date) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """All requests and reads of a night's closed runs: frames of `REQUESTS` and `READS`, sorted."""
+    folders = [path.parent for path in _closed(traces, night)]
+    requests = _concat([_verified(folder, "requests.parquet") for folder in folders], REQUESTS)
+    reads = _concat([_verified(folder, "reads.parquet") for folder in folders], READS)
+    return requests.sort("request_id"), reads.sort("request_id", "read_index")
+
+
+def _verified(folder: Path, name: str) -> pl.DataFrame:
+    """Read a run's file only if it is, to the byte, what its manifest vouches for."""
+    expected = read_manifest(folder / "manifest.json").files[name].sha256
+    if not (folder / name).exists() or sha256(folder / name) != expected:
+        raise TraceError(
+            f"{folder / name}: missing, or not the file its manifest vouches for; "
+            "restore it from a backup, or move the run's folder away"
+        )
+    return pl.read_parquet(folder / name)
+
+
+def _concat(frames: Iterable[pl.DataFrame], schema: pl.Schema) -> pl.DataFrame:
+    return pl.concat([pl.DataFrame(schema=schema), *frames])

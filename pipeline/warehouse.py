@@ -1,0 +1,157 @@
+"""The published DuckDB file: built aside from audited Parquet, documented, put in place in one rename."""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import duckdb
+import polars as pl
+
+from pipeline import tables
+from pipeline.layout import Layout, shipped
+from pipeline.tables.recorded import Recorded
+
+CONFIG: dict[str, str | bool | int | float | list[str]] = {
+    "autoinstall_known_extensions": False,
+    "autoload_known_extensions": False,
+}
+
+
+class WarehouseError(RuntimeError):
+    """The warehouse cannot be built or opened; the message names the file and the cure."""
+
+
+@dataclass(frozen=True)
+class Extra:
+    """A table that is not derived from traces night by night."""
+
+    title: str
+    frame: pl.DataFrame
+    columns: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class View:
+    """A view: its file's name, its leading comment, its SELECT."""
+
+    name: str
+    title: str
+    sql: str
+
+
+def publish(layout: Layout, nights: Sequence[date], extras: Mapping[str, Extra]) -> dict[str, int]:
+    """Build a warehouse of these nights and rename it into place; return rows by table.
+
+    Readers keep the file they have open; whoever opens it next sees the new one. When anything fails,
+    the warehouse that was published stays.
+    """
+    layout.data.mkdir(parents=True, exist_ok=True)
+    aside = layout.warehouse.with_name(f".{layout.warehouse.name}.{os.getpid()}")
+    aside.unlink(missing_ok=True)
+    try:
+        rows = _build(aside, layout, nights, extras)
+        with aside.open("rb") as file:
+            os.fsync(file.fileno())
+        aside.replace(layout.warehouse)
+    finally:
+        aside.unlink(missing_ok=True)
+        aside.with_name(f"{aside.name}.wal").unlink(missing_ok=True)
+    return rows
+
+
+def _build(path: Path, layout: Layout, nights: Sequence[date], extras: Mapping[str, Extra]) -> dict[str, int]:
+    rows = {}
+    with duckdb.connect(path, config=CONFIG) as con:
+        for name, table in tables.tables().items():
+            _table(con, layout, table, nights)
+            _comment(con, name, table.title, table.columns)
+        for name, extra in extras.items():
+            con.register("incoming", extra.frame)
+            con.execute(f'CREATE TABLE "{name}" AS SELECT * FROM incoming').fetchall()
+            con.unregister("incoming")
+            _comment(con, name, extra.title, extra.columns)
+        for view in views():
+            con.execute(f'CREATE VIEW "{view.name}" AS {view.sql}').fetchall()
+            con.execute(f'COMMENT ON VIEW "{view.name}" IS {_quoted(view.title)}').fetchall()
+        for name in (*tables.tables(), *extras):
+            rows[name] = _count(con, name)
+        con.execute("CHECKPOINT").fetchall()
+    return rows
+
+
+def _table(con: duckdb.DuckDBPyConnection, layout: Layout, table: tables.Table, nights: Sequence[date]) -> None:
+    """Create a table with its schema, then fill it from the staged nights."""
+    con.register("incoming", _empty(table))
+    con.execute(f'CREATE TABLE "{table.name}" AS SELECT * FROM incoming').fetchall()
+    con.unregister("incoming")
+    for night in nights:
+        staged = str(layout.table(table.name, night))
+        con.execute(
+            f'INSERT INTO "{table.name}" BY NAME SELECT * FROM read_parquet(?, hive_partitioning = false)',
+            [staged],
+        ).fetchall()
+
+
+def _empty(table: tables.Table) -> pl.DataFrame:
+    """A table without rows: what its builder makes of a night in which nothing was recorded."""
+    made: dict[str, pl.DataFrame] = {}
+    for one in tables.tables().values():
+        nothing = Recorded.nothing()
+        made[one.name] = one.build(*(nothing if name == tables.TRACE else made[name] for name in one.inputs))
+        if one.name == table.name:
+            return made[one.name]
+    raise KeyError(table.name)
+
+
+def _comment(con: duckdb.DuckDBPyConnection, name: str, title: str, columns: Mapping[str, str]) -> None:
+    con.execute(f'COMMENT ON TABLE "{name}" IS {_quoted(title)}').fetchall()
+    for column, text in columns.items():
+        con.execute(f'COMMENT ON COLUMN "{name}"."{column}" IS {_quoted(text)}').fetchall()
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _count(con: duckdb.DuckDBPyConnection, name: str) -> int:
+    row = con.execute(f'SELECT count(*) FROM "{name}"').fetchone()
+    return int(row[0]) if row else 0
+
+
+def views(folder: Path | None = None) -> list[View]:
+    """The views of `sql/views`, each after those it selects from."""
+    found = {view.name: view for view in _read_views(folder or shipped("sql") / "views")}
+    with duckdb.connect(config=CONFIG) as con:
+        uses = {name: con.get_table_names(view.sql) & set(found) for name, view in found.items()}
+    try:
+        return [found[name] for name in TopologicalSorter(uses).static_order()]
+    except CycleError as error:
+        raise WarehouseError(f"sql/views: these views select from each other: {error.args[1]}") from error
+
+
+def _read_views(folder: Path) -> Iterator[View]:
+    for path in sorted(folder.glob("*.sql")):
+        text = path.read_text("utf-8")
+        title = " ".join(line.removeprefix("--").strip() for line in _leading_comment(text))
+        if not title:
+            raise WarehouseError(f"{path}: begin with a comment that says what a row is (`-- One row a …`)")
+        yield View(path.stem, title, text.strip().rstrip(";"))
+
+
+def _leading_comment(text: str) -> Iterator[str]:
+    for line in text.splitlines():
+        if not line.startswith("--"):
+            return
+        yield line
+
+
+def connect(layout: Layout) -> duckdb.DuckDBPyConnection:
+    """Open the published warehouse read-only."""
+    if not layout.warehouse.exists():
+        raise WarehouseError(
+            f"{layout.warehouse}: no warehouse yet; `make demo` (or `tokenclock publish`) makes one"
+        )
+    return duckdb.connect(layout.warehouse, read_only=True, config=CONFIG)
