@@ -16,6 +16,8 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from pipeline.errors import TokenclockError
+
 DEFAULT = Path(__file__).with_name("plan.toml")
 
 Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9-]*$")]
@@ -24,7 +26,7 @@ Usd = Annotated[float, msgspec.Meta(ge=0)]
 Seconds = Annotated[float, msgspec.Meta(gt=0)]
 
 
-class PlanError(ValueError):
+class PlanError(TokenclockError):
     """The plan cannot be used; the message names file, stanza and cure."""
 
 

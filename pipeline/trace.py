@@ -14,6 +14,8 @@ from typing import Any
 import msgspec
 import polars as pl
 
+from pipeline.errors import TokenclockError
+
 SCHEMA_VERSION = 1
 
 Columns = dict[str, pl.DataType | type[pl.DataType]]
@@ -131,7 +133,7 @@ class Night(msgspec.Struct, frozen=True, kw_only=True):
     targets: list[Target]
 
 
-class TraceError(ValueError):
+class TraceError(TokenclockError):
     """A stored trace cannot be read; the message names the file and the cure."""
 
 

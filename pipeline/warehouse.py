@@ -11,6 +11,7 @@ import duckdb
 import polars as pl
 
 from pipeline import tables
+from pipeline.errors import TokenclockError
 from pipeline.layout import Layout, shipped
 from pipeline.tables.recorded import Recorded
 
@@ -20,7 +21,7 @@ CONFIG: dict[str, str | bool | int | float | list[str]] = {
 }
 
 
-class WarehouseError(RuntimeError):
+class WarehouseError(TokenclockError):
     """The warehouse cannot be built or opened; the message names the file and the cure."""
 
 

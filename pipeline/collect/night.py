@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import itertools
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -25,26 +25,16 @@ from pipeline.collect import workload as prompts
 from pipeline.collect.recorder import Job, record
 from pipeline.collect.store import RunStore, recover
 from pipeline.collect.transport import StampedTransport
+from pipeline.errors import TokenclockError
 from pipeline.layout import Layout
 from pipeline.plan import Plan, PlanError, Run
+from pipeline.progress import Step, tell
 
 GRACE = timedelta(hours=6)  # a night may run on past its midnight, and be retried then
 
 
-class CollectError(RuntimeError):
+class CollectError(TokenclockError):
     """A night cannot be collected; the message names the cure."""
-
-
-@dataclass(frozen=True)
-class Step:
-    """Progress: requests done, requests in all, and what is being measured."""
-
-    done: int
-    total: int
-    text: str
-
-
-Report = Callable[[Step], None]
 
 
 @dataclass(frozen=True)
@@ -62,7 +52,7 @@ def tonight() -> date:
     return datetime.now(UTC).date()
 
 
-def collect(this: Collection, targets: list[str], report: Report) -> list[trace.Manifest]:
+def collect(this: Collection, targets: list[str]) -> list[trace.Manifest]:
     """Record the runs that are due (`schedule.due`) for some targets and return their manifests.
 
     Raises `PlanError` for an unknown target and `CollectError` where the night is not now, a target
@@ -81,7 +71,7 @@ def collect(this: Collection, targets: list[str], report: Report) -> list[trace.
                 facts.census(this.plan, this.night, this.environment),
             )
             due = schedule.due(this.plan, trace.manifests(traces, this.night), this.night, targets)
-            return uvloop.run(_collect(this, due, report))
+            return uvloop.run(_collect(this, due))
     except Timeout:
         raise CollectError(
             f"{traces}: another collection is running, and two would disturb each other; wait for its end"
@@ -116,9 +106,9 @@ def _refuse_over_budget(this: Collection, targets: list[str]) -> None:
         )
 
 
-async def _collect(this: Collection, due: list[Run], report: Report) -> list[trace.Manifest]:
+async def _collect(this: Collection, due: list[Run]) -> list[trace.Manifest]:
     """Record runs in order, starting each local engine once a round."""
-    progress = _Progress(report, sum(schedule.size(this.plan, run) for run in due))
+    progress = _Progress(sum(schedule.size(this.plan, run) for run in due))
     recorded: list[trace.Manifest] = []
     round_before = due[0].round if due else 0
     for (round_, name), group in itertools.groupby(due, key=lambda run: (run.round, run.target)):
@@ -188,14 +178,13 @@ async def _record_run(
 class _Progress:
     """Counts finished requests and tells whoever listens."""
 
-    report: Report
     total: int
     done: int = 0
     text: str = ""
 
     def say(self, text: str) -> None:
         self.text = text
-        self.report(Step(self.done, self.total, text))
+        tell(Step("requests", self.done, self.total, text))
 
     def advance(self) -> None:
         self.done += 1

@@ -16,6 +16,7 @@ from typing import Any
 import polars as pl
 
 from pipeline import trace
+from pipeline.errors import TokenclockError
 from pipeline.layout import Layout
 from pipeline.tables.recorded import Recorded
 
@@ -33,7 +34,7 @@ class Table:
     build: Callable[..., pl.DataFrame]
 
 
-class MissingInputError(RuntimeError):
+class MissingInputError(TokenclockError):
     """A table cannot be built yet; the message says what to build first."""
 
 

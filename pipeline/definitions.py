@@ -1,0 +1,64 @@
+"""The whole system on one screen: assets, checks, the nightly job and its schedule."""
+
+from datetime import UTC, datetime
+
+import dagster as dg
+
+from pipeline import assets, charts, plan, tables
+from pipeline.collect.environment import environment
+
+JOB = "nightly"
+
+
+def _job(this: plan.Plan) -> dg.UnresolvedAssetJobDefinition:
+    """All assets but the traces of targets that are skipped today; their reason stands on the asset."""
+    today = datetime.now(UTC).date()
+    skipped = set(this.targets) - set(plan.enabled(this, today, environment()))
+    keys = [assets.traces_key(name) for name in sorted(skipped)]
+    everything = dg.AssetSelection.all()
+    return dg.define_asset_job(
+        JOB,
+        selection=everything - dg.AssetSelection.assets(*keys) if keys else everything,
+        partitions_def=assets.NIGHTLY,
+        description="Record every enabled target, derive, check, publish.",
+        tags={"team": "tokenclock"},
+    )
+
+
+def _schedule(this: plan.Plan, job: dg.UnresolvedAssetJobDefinition) -> dg.ScheduleDefinition:
+    @dg.schedule(
+        name=JOB, job=job, cron_schedule=this.night.cron, execution_timezone="UTC",
+        description="Off until somebody switches it on: with keys set, a night spends money.",
+    )  # fmt: skip
+    def nightly(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+        night = context.scheduled_execution_time.astimezone(UTC).date().isoformat()
+        return dg.RunRequest(run_key=night, partition_key=night)
+
+    return nightly
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """Build everything from the plan in force."""
+    this = plan.load()
+    drawn = charts.charts()
+    job = _job(this)
+    return dg.Definitions(
+        assets=[
+            assets.traces(this),
+            *(assets.table(this, one) for one in tables.tables().values()),
+            assets.published_figures,
+            assets.warehouse,
+            *(assets.chart(one) for one in drawn),
+            assets.site(drawn),
+        ],
+        asset_checks=[assets.table_checks(name) for name in assets.checked_tables()],
+        jobs=[job],
+        schedules=[_schedule(this, job)],
+        executor=dg.in_process_executor,
+    )
+
+
+def nightly() -> dg.JobDefinition:
+    """The nightly job, for those who run it without the UI."""
+    return defs().get_job_def(JOB)

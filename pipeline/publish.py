@@ -1,0 +1,92 @@
+"""Write, audit, publish: from staged tables to a warehouse, pictures and a site.
+
+Nights whose critical checks fail stay staged and are named; what was published before stays published.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from pipeline import charts, checks, progress, site, tables, warehouse
+from pipeline.errors import TokenclockError
+from pipeline.imports import published
+from pipeline.layout import Layout
+
+
+class NothingToPublishError(TokenclockError):
+    """Every staged night fails a critical check; the message names night and check."""
+
+
+@dataclass(frozen=True)
+class Published:
+    """What a publication holds: rows by table, nights in it, and nights held back with the reason."""
+
+    rows: dict[str, int]
+    nights: list[date]
+    held: dict[date, list[str]]
+
+
+def build_night(layout: Layout, night: date) -> dict[str, int]:
+    """Compute all tables of a night from its traces; return rows by table."""
+    rows = {}
+    every = tables.tables()
+    for done, (name, table) in enumerate(every.items()):
+        progress.tell(progress.Step("tables", done, len(every), name))
+        rows[name] = tables.build(layout, table, night).height
+    progress.tell(progress.Step("tables", len(every), len(every), "done"))
+    return rows
+
+
+def publish_warehouse(layout: Layout) -> Published:
+    """Audit every staged night that has changed, then publish those without a critical failure."""
+    staged = tables.nights(layout)
+    audits, held = [], {}
+    for done, night in enumerate(staged):
+        progress.tell(progress.Step("checks", done, len(staged), str(night)))
+        of_night = checks.ensure(layout, night)
+        audits += of_night
+        if failed := checks.blocking(of_night):
+            held[night] = [check.name for check in failed]
+    progress.tell(progress.Step("checks", len(staged), len(staged), "done"))
+    nights = [night for night in staged if night not in held]
+    if held and not nights:
+        raise NothingToPublishError(_refusal(held))
+    extras = {
+        "published_figures": warehouse.Extra(
+            "One row a figure that somebody else published, with its source", published.load(), published.COMMENTS
+        ),
+        "check_results": warehouse.Extra(
+            "One row a night and check: what the audit found", checks.frame(audits), checks.COMMENTS
+        ),
+    }
+    return Published(warehouse.publish(layout, nights, extras), nights, held)
+
+
+def _refusal(held: dict[date, list[str]]) -> str:
+    reasons = "; ".join(f"{night}: {', '.join(names)}" for night, names in held.items())
+    return (
+        f"no night passed its critical checks ({reasons}). They stay staged in data/tables; see data/audits for "
+        "the failing rows. What was published before stays"
+    )
+
+
+def draw(layout: Layout, chart: charts.Chart) -> dict[str, Path]:
+    """Draw one chart from the warehouse; return its files by kind."""
+    with warehouse.connect(layout) as con:
+        return charts.render(chart, con, layout)
+
+
+def publish_page(layout: Layout) -> Path:
+    """Write the site from the warehouse; return its first page."""
+    with warehouse.connect(layout) as con:
+        return site.publish(layout, con)
+
+
+def publish_site(layout: Layout) -> Path:
+    """Draw every chart and write the site."""
+    drawn = charts.charts()
+    for done, chart in enumerate(drawn):
+        progress.tell(progress.Step("charts", done, len(drawn), chart.name))
+        draw(layout, chart)
+    progress.tell(progress.Step("charts", len(drawn), len(drawn), "done"))
+    return publish_page(layout)
