@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from typing import Any
 
+import msgspec
+
 from pipeline import plan as plans
 from pipeline import trace
 from pipeline.collect import host
@@ -61,7 +63,7 @@ def draft(plan: Plan, run: Run, url: str | None, engine: dict[str, Any] | None, 
         scenario=run.scenario,
         round=run.round,
         concurrency=scenario.concurrency,
-        target=target(plan, run.target, url),
+        target=_as_served(target(plan, run.target, url), engine),
         requests_planned=scenario.requests,
         warmup_planned=scenario.warmup_requests,
         requests_recorded=0,
@@ -77,3 +79,8 @@ def draft(plan: Plan, run: Run, url: str | None, engine: dict[str, Any] | None, 
         engine=engine,
         files={},
     )
+
+
+def _as_served(one: trace.Target, engine: dict[str, Any] | None) -> trace.Target:
+    """What the engine says of its own precision goes before a guess in the plan."""
+    return msgspec.structs.replace(one, precision=engine["quantisation"]) if engine else one

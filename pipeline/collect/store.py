@@ -9,7 +9,6 @@ import shutil
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
-from typing import BinaryIO
 
 import msgspec
 
@@ -28,16 +27,15 @@ class RunStore:
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True)
         trace.write_json(self.folder / "draft.json", draft)
-        self._journal: BinaryIO = (self.folder / "journal").open("wb", buffering=0)
 
     def append(self, finished: Trace) -> None:
-        """Keep a finished request; one unbuffered write, so that a killed process loses nothing of it."""
+        """Keep a finished request, in one write to the system: a killed process loses nothing of it."""
         record = msgspec.msgpack.encode(finished)
-        self._journal.write(len(record).to_bytes(_LENGTH, "big") + record)
+        with (self.folder / "journal").open("ab") as journal:
+            journal.write(len(record).to_bytes(_LENGTH, "big") + record)
 
     def close(self, outcome: str, error: str | None = None) -> trace.Manifest:
         """Seal the run."""
-        self._journal.close()
         return seal(self.folder, outcome, error)
 
 
@@ -49,7 +47,7 @@ def seal(folder: Path, outcome: str, error: str | None) -> trace.Manifest:
     trace.write_run(
         folder, manifest, [one.request for one in finished], [read for one in finished for read in one.reads]
     )
-    (folder / "journal").unlink()
+    (folder / "journal").unlink(missing_ok=True)
     (folder / "draft.json").unlink()
     final = folder.with_name(folder.name.removeprefix("."))
     folder.rename(final)

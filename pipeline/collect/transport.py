@@ -54,6 +54,7 @@ class _Response:
         self.parser = httptools.HttpResponseParser(self)
         self.body: list[bytes] = []
         self.is_over = False
+        self.keeps_alive = False
         self.has_headers = False
         self.is_sized = False
 
@@ -72,6 +73,7 @@ class _Response:
     def on_message_complete(self) -> None:
         if self.has_headers:
             self.is_over = True
+            self.keeps_alive = self.parser.should_keep_alive()  # the parser forgets it after this call
         else:  # 1xx: the real response is still to come
             self.recording.headers.clear()
 
@@ -153,9 +155,8 @@ class _Connection(asyncio.Protocol):
         recording.end_ns = (
             recording.stamps_ns[-1] if outcome == "ended" and recording.stamps_ns else time.monotonic_ns()
         )
-        keep = outcome == "ended" and response.is_over and response.parser.should_keep_alive()
         self.response = self.over = None
-        if not keep:
+        if outcome != "ended" or not response.keeps_alive:
             self.close()
         if not over.done():
             over.set_result(None)

@@ -13,7 +13,7 @@ question answer history science language country city street house family friend
 meadow orchard railway lantern compass anchor feather pebble thunder
 """
 
-INSTRUCTION = "Write a long, plain story that uses these words in any order. Do not stop early."
+INSTRUCTION = "Write a long, detailed story in which all of these words occur."
 
 
 def prompt(workload: Workload, seed: int, run: Run, index: int) -> str:
@@ -21,7 +21,7 @@ def prompt(workload: Workload, seed: int, run: Run, index: int) -> str:
     rng = random.Random(f"{seed}/{run.id}/{index}" if workload.unique_prompts else f"{seed}/{run.workload}")  # noqa: S311 - reproducible on purpose
     tag = f"Story {rng.getrandbits(48):012x}."
     words = rng.choices(WORDS.split(), k=max(1, workload.input_words - len(INSTRUCTION.split()) - 2))
-    return f"{tag}\n{INSTRUCTION}\n{' '.join(words)}"
+    return f"{tag}\nWords: {', '.join(words)}.\n{INSTRUCTION}"
 
 
 def body(target: Target, workload: Workload, text: str) -> dict[str, Any]:

@@ -81,7 +81,7 @@ def build(recorded: Recorded, events: pl.DataFrame) -> pl.DataFrame:
     return (
         facts.with_columns(status=status())
         .with_columns(has_metrics=pl.col("status").is_in(WITH_METRICS), **_token_columns())
-        .select(COLUMNS)
+        .select(*COLUMNS)
         .sort("request_id")
     )
 
@@ -179,8 +179,8 @@ def _count(spec: object, texts: pl.DataFrame) -> pl.DataFrame:
     tokenizer = tokens.load(str(spec))
     return texts.select(
         "request_id",
-        tokens_recounted=pl.Series(tokenizer.count(texts["whole"].to_list()), dtype=pl.Int64),
-        recounted_first=pl.Series(tokenizer.count(texts["first"].to_list()), dtype=pl.Int64),
+        tokens_recounted=pl.Series(tokens.count(tokenizer, texts["whole"].to_list()), dtype=pl.Int64),
+        recounted_first=pl.Series(tokens.count(tokenizer, texts["first"].to_list()), dtype=pl.Int64),
     )
 
 

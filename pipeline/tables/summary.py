@@ -49,7 +49,7 @@ def build(ttft: pl.DataFrame, output_speed: pl.DataFrame, throughput: pl.DataFra
         pl.concat(parts, how="diagonal")
         .with_columns(unit=unit)
         .join(_runs(throughput), on=list(GRAIN), how="left")
-        .select(COLUMNS)
+        .select(*COLUMNS)
         .sort(*GRAIN, "metric")
     )
 

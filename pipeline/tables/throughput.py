@@ -51,7 +51,7 @@ def build(runs: pl.DataFrame, requests: pl.DataFrame, events: pl.DataFrame) -> p
             output_throughput_tok_s=pl.col("tokens_in_window") * per_second,
             request_throughput_req_s=pl.col("requests_in_window") * per_second,
         )
-        .select(COLUMNS)
+        .select(*COLUMNS)
         .sort("run_id")
     )
 

@@ -1,0 +1,21 @@
+"""What every test may ask for: folders of its own, and an environment without anybody's keys."""
+
+import os
+
+import pytest
+
+from pipeline.layout import Layout
+
+os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+
+
+@pytest.fixture
+def layout(tmp_path, monkeypatch):
+    """Empty folders, where the process stands and looks."""
+    for name in list(os.environ):
+        if name.startswith("TOKENCLOCK_") and name != "TOKENCLOCK_WIRE_CORPUS" or name.endswith("_API_KEY"):
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TOKENCLOCK_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "data" / "dagster"))
+    return Layout.from_environment()

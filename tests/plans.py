@@ -1,0 +1,60 @@
+"""Small plans for tests: one hosted target on this machine, nothing else."""
+
+from pathlib import Path
+
+TEXT = """
+[night]
+cron = "0 2 * * *"
+rounds = {rounds}
+round_pause_s = 0
+seed = 1
+max_usd = {max_usd}
+
+[families.f]
+title = "F"
+
+[models.m]
+title = "M"
+family = "f"
+
+[workloads.w]
+title = "W"
+input_words = 20
+output_tokens = 31
+temperature = 0.0
+unique_prompts = true
+
+[scenarios.s]
+title = "S"
+kind = "closed"
+concurrency = {concurrency}
+requests = {requests}
+warmup_requests = {warmup}
+timeout_s = {timeout_s}
+
+[providers.p]
+title = "P"
+base_url = "{url}"
+key_env = "P_API_KEY"
+
+[targets.t]
+title = "T"
+provider = "p"
+model = "m"
+model_id = "m"
+dialect = "openai-chat"
+workloads = ["w"]
+scenarios = ["s"]
+usd_per_million_input = 1.0
+usd_per_million_output = 2.0
+price_source = "made up"
+"""
+
+DEFAULTS = {"rounds": 1, "max_usd": 1.0, "concurrency": 1, "requests": 2, "warmup": 1, "timeout_s": 5.0}
+
+
+def write(folder: Path, url: str = "http://127.0.0.1:9/v1", extra: str = "", **more: object) -> Path:
+    """Write a plan file and return its path."""
+    path = folder / "plan.toml"
+    path.write_text(TEXT.format(**{**DEFAULTS, "url": url, **more}) + extra)
+    return path

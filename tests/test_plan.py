@@ -1,0 +1,110 @@
+from datetime import date
+
+import pytest
+
+from pipeline import plan
+from pipeline.plan import PlanError
+from tests import plans
+
+NIGHT = date(2026, 11, 24)
+KEYS = {"GROQ_API_KEY", "CEREBRAS_API_KEY", "SAMBANOVA_API_KEY", "TOGETHER_API_KEY"}
+
+
+def refusal(path):
+    with pytest.raises(PlanError) as caught:
+        plan.load(path)
+    return str(caught.value)
+
+
+def test_the_plan_of_the_package_holds_both_families_and_four_hosted_providers():
+    this = plan.load()
+    assert {"llama-8b", "llama-70b"} <= set(this.families)
+    hosted = {target.provider for target in this.targets.values() if target.engine is None}
+    assert hosted >= {"groq", "cerebras", "sambanova", "together"}
+    assert {this.providers[name].key_env for name in hosted} == KEYS
+
+
+def test_only_local_targets_run_without_keys():
+    this = plan.load()
+    assert plan.enabled(this, NIGHT, {}) == ["embedded-smollm2-135m"]
+
+
+@pytest.mark.parametrize("provider", ["groq", "cerebras", "sambanova", "together"])
+def test_a_key_enables_its_provider_and_no_other(provider):
+    this = plan.load()
+    enabled = plan.enabled(this, NIGHT, {f"{provider.upper()}_API_KEY": "k"})
+    assert {this.targets[name].provider for name in enabled} == {"local", provider}
+
+
+def test_a_retired_model_id_is_skipped_with_the_date_even_with_a_key():
+    this = plan.load()
+    reason = plan.skip_reason(this, "groq-llama-3-1-8b", NIGHT, {"GROQ_API_KEY": "k"})
+    assert "llama-3.1-8b-instant ended on 2026-08-16" in reason
+    assert plan.skip_reason(this, "groq-llama-3-1-8b", date(2026, 8, 16), {"GROQ_API_KEY": "k"}) is None
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("requests = 2", "reqests = 2", ["[scenarios.s]", "reqests", "did you mean `requests`"]),
+        ("concurrency = 1\n", "", ["[scenarios.s]", "concurrency"]),
+        ("concurrency = 1", "concurrency = 0", ["[scenarios.s]", ">= 1"]),
+        ('family = "f"', 'family = "g"', ["[models.m]", "family names `g`"]),
+        ('provider = "p"', 'provider = "q"', ["[targets.t]", "provider names `q`"]),
+        ("[families.f]", "[familys.f]", ["[familys] is unknown", "did you mean `families`"]),
+        ('base_url = "http://x"\n', "", ["[targets.t]", "nowhere to send requests"]),
+        ("rounds = 1", 'rounds = "one"', ["[night]", "int"]),
+        ("[night]", "[night", ["not TOML"]),
+        ('kind = "closed"', 'kind = "open"', ["[scenarios.s]", "kind"]),
+    ],
+)
+def test_a_wrong_plan_names_file_stanza_and_cure(tmp_path, old, new, said):
+    path = plans.write(tmp_path, url="http://x")
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+    message = refusal(path)
+    for part in [str(path), *said]:
+        assert part in message
+
+
+def test_a_missing_file_is_named(tmp_path):
+    assert "no such plan" in refusal(tmp_path / "none.toml")
+
+
+def test_a_plan_of_ones_own_replaces_the_default(tmp_path):
+    assert list(plan.load(plans.write(tmp_path)).targets) == ["t"]
+
+
+def test_a_plan_of_ones_own_can_extend_the_default(tmp_path, monkeypatch):
+    path = tmp_path / "mine.toml"
+    path.write_text('extends = "default"\n[night]\nrounds = 7\n[families.mine]\ntitle = "Mine"\n')
+    monkeypatch.setenv("TOKENCLOCK_PLAN", str(path))
+    this = plan.load()
+    assert (this.night.rounds, this.night.cron) == (7, plan.load(plan.DEFAULT).night.cron)
+    assert {"mine", "llama-8b"} <= set(this.families)
+
+
+def test_a_changed_plan_has_another_hash(tmp_path):
+    one = plan.load(plans.write(tmp_path)).sha256
+    assert plan.load(plans.write(tmp_path, rounds=2)).sha256 != one
+
+
+def test_runs_are_the_product_and_their_names_are_unique():
+    this = plan.load()
+    runs = plan.runs(this, NIGHT, list(this.targets), [1, 2])
+    assert len({run.id for run in runs}) == len(runs)
+    assert len(runs) == 2 * sum(len(t.workloads) * len(t.scenarios) for t in this.targets.values())
+
+
+def test_an_estimate_counts_warm_up_and_uses_the_price(tmp_path):
+    this = plan.load(plans.write(tmp_path, rounds=3, requests=10, warmup=2))
+    one = plan.estimate(this, "t", NIGHT, {"P_API_KEY": "k"})
+    assert (one.requests, one.output_tokens) == (36, 36 * 31)
+    assert one.usd == pytest.approx((one.input_tokens * 1 + one.output_tokens * 2) / 1e6)
+
+
+def test_without_a_price_there_is_no_estimate(tmp_path):
+    path = plans.write(tmp_path)
+    path.write_text(path.read_text().replace("usd_per_million_input = 1.0\n", ""))
+    assert plan.estimate(plan.load(path), "t", NIGHT, {}).usd is None
