@@ -187,13 +187,14 @@ def table_checks(name: str) -> dg.AssetChecksDefinition:
                 description=check.notes,
                 blocking=check.severity == "critical",
                 metadata={"severity": check.severity},
-                partitions_def=NIGHTLY,
             )
             for check in of_table
         ],
     )
     def audit(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
-        found = checks.audit(Layout.from_environment(), name, night_of(context))
+        layout = Layout.from_environment()
+        night = night_of(context) if context.has_partition_key else tables.nights(layout)[-1]
+        found = checks.audit(layout, name, night)
         for result in found.results:
             yield dg.AssetCheckResult(
                 check_name=result.name,

@@ -10,26 +10,23 @@ from pipeline.collect.environment import environment
 JOB = "nightly"
 
 
-def _job(this: plan.Plan) -> dg.UnresolvedAssetJobDefinition:
+def _tonight(this: plan.Plan) -> dg.AssetSelection:
     """All assets but the traces of targets that are skipped today; their reason stands on the asset."""
     today = datetime.now(UTC).date()
     skipped = set(this.targets) - set(plan.enabled(this, today, environment()))
     keys = [assets.traces_key(name) for name in sorted(skipped)]
     everything = dg.AssetSelection.all()
-    return dg.define_asset_job(
-        JOB,
-        selection=everything - dg.AssetSelection.assets(*keys) if keys else everything,
-        partitions_def=assets.NIGHTLY,
-        description="Record every enabled target, derive, check, publish.",
-        tags={"team": "tokenclock"},
-    )
+    return everything - dg.AssetSelection.assets(*keys) if keys else everything
 
 
-def _schedule(this: plan.Plan, job: dg.UnresolvedAssetJobDefinition) -> dg.ScheduleDefinition:
+def _schedule(this: plan.Plan) -> dg.ScheduleDefinition:
     @dg.schedule(
-        name=JOB, job=job, cron_schedule=this.night.cron, execution_timezone="UTC",
+        name=JOB,
+        job_name=JOB,
+        cron_schedule=this.night.cron,
+        execution_timezone="UTC",
         description="Off until somebody switches it on: with keys set, a night spends money.",
-    )  # fmt: skip
+    )
     def nightly(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
         night = context.scheduled_execution_time.astimezone(UTC).date().isoformat()
         return dg.RunRequest(run_key=night, partition_key=night)
@@ -42,7 +39,13 @@ def defs() -> dg.Definitions:
     """Build everything from the plan in force."""
     this = plan.load()
     drawn = charts.charts()
-    job = _job(this)
+    job = dg.define_asset_job(
+        JOB,
+        selection=_tonight(this),
+        partitions_def=assets.NIGHTLY,
+        description="Record every enabled target, derive, check, publish.",
+        tags={"team": "tokenclock"},
+    )
     return dg.Definitions(
         assets=[
             assets.traces(this),
@@ -54,11 +57,11 @@ def defs() -> dg.Definitions:
         ],
         asset_checks=[assets.table_checks(name) for name in assets.checked_tables()],
         jobs=[job],
-        schedules=[_schedule(this, job)],
+        schedules=[_schedule(this)],
         executor=dg.in_process_executor,
     )
 
 
 def nightly() -> dg.JobDefinition:
     """The nightly job, for those who run it without the UI."""
-    return defs().get_job_def(JOB)
+    return defs().resolve_job_def(JOB)

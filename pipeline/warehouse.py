@@ -1,11 +1,13 @@
 """The published DuckDB file: built aside from audited Parquet, documented, put in place in one rename."""
 
+import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import polars as pl
@@ -125,12 +127,31 @@ def _count(con: duckdb.DuckDBPyConnection, name: str) -> int:
 def views(folder: Path | None = None) -> list[View]:
     """The views of `sql/views`, each after those it selects from."""
     found = {view.name: view for view in _read_views(folder or shipped("sql") / "views")}
-    with duckdb.connect(config=CONFIG) as con:
-        uses = {name: con.get_table_names(view.sql) & set(found) for name, view in found.items()}
+    uses = {name: _tables_in(view.sql) & set(found) for name, view in found.items()}
     try:
         return [found[name] for name in TopologicalSorter(uses).static_order()]
     except CycleError as error:
         raise WarehouseError(f"sql/views: these views select from each other: {error.args[1]}") from error
+
+
+def _tables_in(sql: str) -> set[str]:
+    """Names of the tables and views that a SELECT reads, by DuckDB's own parser."""
+    with duckdb.connect(config=CONFIG) as con:
+        row = con.execute("SELECT json_serialize_sql(?)", [sql]).fetchone()
+    tree = json.loads(row[0]) if row else {}
+    if tree.get("error"):
+        raise WarehouseError(f"sql/views: {tree['error_message']} in: {sql}")
+    return set(_base_tables(tree))
+
+
+def _base_tables(node: Any) -> Iterator[str]:
+    if isinstance(node, dict):
+        if node.get("type") == "BASE_TABLE":
+            yield node["table_name"]
+        node = list(node.values())
+    if isinstance(node, list):
+        for child in node:
+            yield from _base_tables(child)
 
 
 def _read_views(folder: Path) -> Iterator[View]:

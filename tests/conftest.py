@@ -13,7 +13,7 @@ os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
 def layout(tmp_path, monkeypatch):
     """Empty folders, where the process stands and looks."""
     for name in list(os.environ):
-        if name.startswith("TOKENCLOCK_") and name != "TOKENCLOCK_WIRE_CORPUS" or name.endswith("_API_KEY"):
+        if (name.startswith("TOKENCLOCK_") and name != "TOKENCLOCK_WIRE_CORPUS") or name.endswith("_API_KEY"):
             monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TOKENCLOCK_DATA", str(tmp_path / "data"))

@@ -1,0 +1,162 @@
+"""What the checks said of a table and night, kept beside it and valid as long as what it vouches for."""
+
+import tempfile
+from collections.abc import Iterable
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import polars as pl
+
+from pipeline import trace
+from pipeline.checks import expect
+from pipeline.checks.suites import Severity, Suite, load
+from pipeline.errors import TokenclockError
+from pipeline.layout import Layout
+
+COMMENTS = {
+    "night": "UTC date on which the night began",
+    "table_name": "Table that was checked",
+    "check_name": "Check: an id in expectations/<table>.json, or a file expectations/<table>.<check>.sql",
+    "severity": "critical: the night is not published; warning and info: it is, and this says so",
+    "passed": "False also where the check could not be evaluated",
+    "unexpected_count": "Rows that break it; null where it is about the table as a whole, or raised",
+    "sample": f"Up to {expect.SAMPLE_ROWS} of them, as JSON",
+    "notes": "Why it must hold",
+    "error": "Why it could not be evaluated",
+}
+
+
+class AuditError(TokenclockError):
+    """A table cannot be audited; the message names the file and the cure."""
+
+
+class Result(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of one check. `observed`: the figure it judged, where it judges the table as a whole."""
+
+    table: str
+    name: str
+    severity: Severity
+    notes: str
+    passed: bool
+    unexpected_count: int | None
+    sample: list[dict[str, Any]]
+    observed: Any
+    error: str | None
+
+
+class Audit(msgspec.Struct, frozen=True, kw_only=True):
+    """All checks of one table and night, and the hashes of all that the verdict rests on.
+
+    `files`: sha256 of the audited Parquet file and of those its rules read, by table.
+    """
+
+    table: str
+    night: date
+    files: dict[str, str]
+    checks_sha256: str
+    results: list[Result]
+
+    @property
+    def failed(self) -> list[Result]:
+        """Checks that did not pass, whatever their severity."""
+        return [result for result in self.results if not result.passed]
+
+
+def audit(layout: Layout, table: str, night: date, folder: Path | None = None) -> Audit:
+    """Run the checks of one table on one night's file, keep the verdict beside it and return it."""
+    suite = _suite(table, folder)
+    if not layout.table(table, night).exists():
+        raise AuditError(
+            f"{layout.table(table, night)} does not exist; build (materialize) {table} of {night} first"
+        )
+    files = _files(layout, suite, night)
+    readable = {name: layout.table(name, night) for name in files}
+    with tempfile.TemporaryDirectory(prefix="tokenclock-") as workplace:
+        outcomes = expect.run(suite, readable, Path(workplace))
+    results = [
+        Result(
+            table=table,
+            name=check.name,
+            severity=check.severity,
+            notes=check.notes,
+            **vars(outcomes[check.name]),
+        )
+        for check in suite.checks
+    ]
+    found = Audit(table=table, night=night, files=files, checks_sha256=suite.sha256, results=results)
+    trace.write_json(layout.audit(table, night), found)
+    return found
+
+
+def _suite(table: str, folder: Path | None) -> Suite:
+    known = load(folder)
+    if table not in known:
+        raise AuditError(
+            f"no checks for {table!r}; there are some for {', '.join(known)}: add expectations/{table}.json"
+        )
+    return known[table]
+
+
+def _files(layout: Layout, suite: Suite, night: date) -> dict[str, str]:
+    paths = {name: layout.table(name, night) for name in (suite.table, *suite.reads)}
+    return {name: trace.sha256(path) for name, path in paths.items() if path.exists()}
+
+
+def read_audit(layout: Layout, table: str, night: date) -> Audit | None:
+    """The last audit of a table and night, current or not; None where there is none that can be read."""
+    try:
+        return msgspec.json.decode(layout.audit(table, night).read_bytes(), type=Audit)
+    except (FileNotFoundError, msgspec.DecodeError):
+        return None
+
+
+def is_current(layout: Layout, found: Audit, folder: Path | None = None) -> bool:
+    """Whether neither the tables that an audit read nor the checks have changed since."""
+    suite = load(folder).get(found.table)
+    if suite is None or suite.sha256 != found.checks_sha256:
+        return False
+    return _files(layout, suite, found.night) == found.files
+
+
+def ensure(layout: Layout, night: date, folder: Path | None = None) -> list[Audit]:
+    """One current audit for each table that has checks and was built that night; runs only those it must."""
+    built = [table for table in load(folder) if layout.table(table, night).exists()]
+    return [_current(layout, table, night, folder) for table in built]
+
+
+def _current(layout: Layout, table: str, night: date, folder: Path | None) -> Audit:
+    found = read_audit(layout, table, night)
+    return found if found and is_current(layout, found, folder) else audit(layout, table, night, folder)
+
+
+def blocking(audits: Iterable[Audit]) -> list[Result]:
+    """Critical checks that did not pass: a night with one is not published."""
+    return [result for found in audits for result in found.failed if result.severity == "critical"]
+
+
+def frame(audits: Iterable[Audit]) -> pl.DataFrame:
+    """The table check_results: one row a night, table and check."""
+    schema = {
+        **dict.fromkeys(COMMENTS, pl.String),
+        "night": pl.Date,
+        "passed": pl.Boolean,
+        "unexpected_count": pl.Int64,
+    }
+    rows = [_row(found, result) for found in audits for result in found.results]
+    return pl.DataFrame(rows, schema=schema, orient="row").sort("night", "table_name", "check_name")
+
+
+def _row(found: Audit, result: Result) -> dict[str, object]:
+    return {
+        "night": found.night,
+        "table_name": result.table,
+        "check_name": result.name,
+        "severity": result.severity,
+        "passed": result.passed,
+        "unexpected_count": result.unexpected_count,
+        "sample": msgspec.json.encode(result.sample).decode(),
+        "notes": result.notes,
+        "error": result.error,
+    }

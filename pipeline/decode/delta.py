@@ -1,0 +1,32 @@
+"""What one event says, whatever the wire protocol: the answer that every dialect gives."""
+
+from collections.abc import Callable
+
+import msgspec
+
+
+class Delta(msgspec.Struct, frozen=True, gc=False):
+    """One event, understood. None where the event does not say; usage is as this event carries it."""
+
+    content: str | None = None
+    reasoning: str | None = None
+    tool_calls: str | None = None
+    has_token: bool = False
+    finish_reason: str | None = None
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    cached_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    error_code: str | None = None
+    error_message: str | None = None
+    model: str | None = None
+    response_id: str | None = None
+    system_fingerprint: str | None = None
+    is_done: bool = False
+
+
+NOTHING = Delta()
+"""The answer for an event that no dialect can read."""
+
+Decode = Callable[[str, bytes], Delta]
+"""A dialect's function: (event type, data bytes) to what the event says. It never raises on odd input."""

@@ -1,0 +1,178 @@
+"""One planted fault for each check: `<table>.<check>` → how to spoil a good night so that it must fail."""
+
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+
+from .good_night import MS, Night
+
+Fault = Callable[[Night], None]
+REFUSED = 11  # row of the refused request
+
+
+def put(table: str, row: int = 1, **values: Any) -> Fault:
+    """Overwrite cells of one row."""
+
+    def spoil(night: Night) -> None:
+        assert set(values) <= set(night.rows[table][row])
+        night.rows[table][row] |= values
+
+    return spoil
+
+
+def twice(table: str) -> Fault:
+    return lambda night: night.rows[table].append(dict(night.rows[table][0]))
+
+
+def lose(table: str, row: int = 1) -> Fault:
+    def spoil(night: Night) -> None:
+        del night.rows[table][row]
+
+    return spoil
+
+
+def empty(table: str) -> Fault:
+    return lambda night: night.rows[table].clear()
+
+
+def metric(name: str, **values: Any) -> Fault:
+    """Overwrite cells of one metric's summary."""
+
+    def spoil(night: Night) -> None:
+        [row] = [row for row in night.rows["summary"] if row["metric"] == name]
+        assert set(values) <= set(row)
+        row |= values
+
+    return spoil
+
+
+EVENTS = {
+    "rows_exist": empty("events"),
+    "one_row_per_event": twice("events"),
+    "event_index_counts_from_zero": put("events", event_index=-1),
+    "stamps_follow_sent": put("events", row=0, at_ns=-1),
+    "events_fit_the_body": put("events", data_bytes=-1),
+    "usage_is_no_negative_count": put("events", completion_tokens=-1),
+    "facts_present": put("events", is_done=None),
+    "stamps_run_forward": put("events", row=2, at_ns=1),
+    "one_stamp_a_read": put("events", row=5, at_ns=411 * MS),
+    "none_lost": lose("events"),
+    "text_is_a_token": put("events", has_token=False),
+    "done_is_no_token": put("events", row=5, has_token=True),
+}
+
+REQUESTS = {
+    "rows_exist": empty("requests"),
+    "one_night": put("requests", night=date(2026, 11, 4)),
+    "one_row_per_request": twice("requests"),
+    "status_is_known": put("requests", status="fine"),
+    "outcome_is_known": put("requests", outcome="fine"),
+    "provenance_is_known": put("requests", provenance="guessed"),
+    "token_source_is_known": put("requests", token_source="guessed"),
+    "http_status_is_one": put("requests", http_status=0),
+    "rounds_count_from_one": put("requests", round=0),
+    "concurrency_counts_from_one": put("requests", concurrency=0),
+    "token_events_are_events": put("requests", event_count=2),
+    "arrivals_hold_token_events": put("requests", arrival_count=4),
+    "arrivals_are_reads": put("requests", read_count=2),
+    "tokens_within_the_request": put("requests", tokens_reported=9),
+    "first_arrival_is_a_part": put("requests", tokens_first_arrival=7),
+    "facts_present": put("requests", family=None),
+    "time_runs_forward": put("requests", last_token_ns=1),
+    "connected_before_sent": put("requests", row=0, tls_ns=9 * MS),
+    "sent_on_schedule": put("requests", sent_ns=0),
+    "status_fits_the_transport": put("requests", row=REFUSED, http_status=200),
+    "status_fits_the_stream": put("requests", finish_reason=None),
+    "metrics_only_for_successes": put("requests", row=REFUSED, has_metrics=True),
+    "metrics_have_marks": put("requests", first_byte_ns=None),
+    "metrics_have_tokens": put("requests", tokens=0),
+    "tokens_say_their_source": put("requests", tokens=7),
+    "token_counts_agree": put("requests", tokens_reported=8),
+    "events_belong": put("events", row=0, request_id="nobody's"),
+    "events_add_up": lose("events"),
+    "marks_are_stamps": put("requests", first_token_ns=150 * MS),
+    "bytes_add_up": put("requests", body_bytes=239),
+    "concurrency_held": put("requests", end_ns=1500 * MS),
+    "model_is_the_one_asked_for": put("requests", model_echoed="smollm2-360m-instruct"),
+}
+
+TTFT = {
+    "rows_exist": empty("ttft"),
+    "one_row_per_request": twice("ttft"),
+    "ttft_is_known": put("ttft", ttft_ms=None),
+    "ttft_is_positive": put("ttft", ttft_ms=0.0),
+    "ttft_is_plausible": put("ttft", ttft_ms=0.4),
+    "first_byte_comes_first": put("ttft", first_byte_ms=300.0),
+    "content_is_a_token": put("ttft", ttft_content_ms=1.0),
+    "cold_includes_warm": put("ttft", ttft_cold_ms=1.0),
+    "load_was_in_time": put("ttft", schedule_lag_ms=2001.0),
+    "provenance_is_known": put("ttft", provenance="guessed"),
+    "successes_and_no_others": lose("ttft"),
+    "follows_from_marks": put("ttft", ttft_ms=202.001),
+    "cold_only_on_new_connections": put("ttft", ttft_cold_ms=300.0),
+}
+
+OUTPUT_SPEED = {
+    "rows_exist": empty("output_speed"),
+    "one_row_per_request": twice("output_speed"),
+    "e2e_is_known": put("output_speed", e2e_ms=None),
+    "e2e_is_positive": put("output_speed", e2e_ms=0.0),
+    "tpot_is_positive": put("output_speed", tpot_ms=0.0),
+    "speed_is_plausible": put("output_speed", output_speed_tok_s=10_001.0),
+    "token_source_is_known": put("output_speed", token_source="guessed"),
+    "provenance_is_known": put("output_speed", provenance="guessed"),
+    "successes_and_no_others": put("output_speed", request_id="20261103-embedded-chat-short-single-1/0000"),
+    "speed_is_inverse_of_tpot": put("output_speed", output_speed_tok_s=None),
+    "follows_from_marks": put("output_speed", tpot_ms=None, output_speed_tok_s=None),
+}
+
+THROUGHPUT = {
+    "rows_exist": empty("throughput"),
+    "one_row_per_run": twice("throughput"),
+    "success_rate_is_a_share": put("throughput", row=0, success_rate=1.1),
+    "most_requests_succeed": put("throughput", row=0, success_rate=0.89),
+    "window_is_not_empty": put("throughput", row=0, window_s=0.0),
+    "window_is_long_enough": put("throughput", row=0, window_s=0.9),
+    "throughput_is_not_negative": put("throughput", row=0, output_throughput_tok_s=-1.0),
+    "concurrency_counts_from_one": put("throughput", row=0, concurrency=0),
+    "success_is_a_part": put("throughput", row=0, requests_with_metrics=12),
+    "no_more_than_planned": put("throughput", row=0, requests_planned=10),
+    "provenance_is_known": put("throughput", row=0, provenance="guessed"),
+    "every_run": lose("throughput", row=0),
+    "success_rate_adds_up": put("throughput", row=0, requests_sent=10),
+    "rates_are_counts_over_time": put("throughput", row=0, window_s=None),
+    "window_holds_a_part": put("throughput", row=0, tokens_in_window=61.0),
+}
+
+SUMMARY = {
+    "rows_exist": empty("summary"),
+    "one_night": put("summary", night=date(2026, 11, 4)),
+    "one_row_per_series_and_metric": twice("summary"),
+    "n_counts_from_one": put("summary", n=0),
+    "n_is_more_than_a_handful": metric("ttft_ms", n=4),
+    "success_rate_is_a_share": put("summary", success_rate=-0.1),
+    "unit_is_known": put("summary", unit=None),
+    "rounds_count_from_one": put("summary", rounds=0),
+    "provenance_is_known": put("summary", provenance="guessed"),
+    "token_source_is_known": put("summary", token_source="guessed"),
+    "figures_are_numbers": metric("ttft_ms", mean=float("nan")),
+    "no_zero_for_nothing": metric("tpot_ms", p10=0.0),
+    "percentiles_ascend": metric("e2e_ms", p25=1.0),
+    "p99_needs_a_hundred": metric("ttft_ms", p99=1000.0),
+    "no_more_values_than_requests": put("summary", n=12),
+    "ends_after_it_starts": metric("e2e_ms", p50=1.0),
+    "medians_follow_from_requests": metric("output_speed_tok_s", p50=21.0),
+}
+
+FAULTS = {
+    f"{table}.{check}": fault
+    for table, faults in {
+        "events": EVENTS,
+        "requests": REQUESTS,
+        "ttft": TTFT,
+        "output_speed": OUTPUT_SPEED,
+        "throughput": THROUGHPUT,
+        "summary": SUMMARY,
+    }.items()
+    for check, fault in faults.items()
+}

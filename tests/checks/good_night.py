@@ -1,0 +1,171 @@
+"""A small night by hand: one run with a warm-up, ten successes and a refusal. Downstream tables are built from it."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from typing import Any
+
+import polars as pl
+
+from pipeline import tables, trace
+from pipeline.decode.events import SCHEMA
+from pipeline.layout import Layout
+
+NIGHT = date(2026, 11, 3)
+RUN = "20261103-embedded-chat-short-single-1"
+KEYS = {
+    "run_id": RUN,
+    "night": NIGHT,
+    "target": "embedded",
+    "model": "smollm2-135m-instruct",
+    "family": "smollm2-135m",
+    "workload": "chat-short",
+    "scenario": "single",
+    "round": 1,
+    "provenance": "measured",
+    "provider": "local",
+    "engine": "openvino-genai",
+    "hardware": "CPU",
+}
+MS = 1_000_000
+SUCCESSES = range(1, 11)
+
+
+@dataclass(frozen=True)
+class Night:
+    """Tables by name, as rows; frames keep the column types of the good night."""
+
+    rows: dict[str, list[dict[str, Any]]]
+    schemas: dict[str, pl.Schema] = field(repr=False)
+
+    def write(self, layout: Layout) -> None:
+        for name, rows in self.rows.items():
+            frame = pl.DataFrame(rows, schema=self.schemas[name], orient="row")
+            trace.write_parquet(frame, layout.table(name, NIGHT))
+
+
+def good_night() -> Night:
+    built: dict[str, pl.DataFrame] = {"events": _events(), "requests": _requests(), "runs": _runs()}
+    for name in ("ttft", "output_speed", "throughput", "summary"):
+        table = tables.tables()[name]
+        built[name] = table.build(*(built[one] for one in table.inputs))
+    return Night(
+        {name: frame.to_dicts() for name, frame in built.items()},
+        {name: frame.schema for name, frame in built.items()},
+    )
+
+
+def _request_id(index: int) -> str:
+    return f"{RUN}/{index:04d}"
+
+
+def _events() -> pl.DataFrame:
+    answered = [event for index in range(11) for event in _stream(index)]
+    refusal = _event(11, 0, 80, event_type="body", error_code="rate_limit", error_message="slow down")
+    return pl.DataFrame([*answered, refusal], schema=SCHEMA)
+
+
+def _stream(index: int) -> list[dict[str, Any]]:
+    """Role, three chunks of two tokens each, 100 ms apart, finish with usage, [DONE]."""
+    tokens = [
+        _event(index, number, 100 + 100 * number + index, content="two words", has_token=True)
+        for number in (1, 2, 3)
+    ]
+    finish = _event(index, 4, 410 + index, finish_reason="length", completion_tokens=7, prompt_tokens=30)
+    done = _event(index, 5, 410 + index, read_index=4, is_done=True)
+    return [_event(index, 0, 100), *tokens, finish, done]
+
+
+def _event(index: int, number: int, at_ms: int, **said: Any) -> dict[str, Any]:
+    said = {"read_index": number, "event_type": "message", "is_done": False, "has_token": False, **said}
+    return {
+        "request_id": _request_id(index),
+        "event_index": number,
+        "at_ns": at_ms * MS,
+        "data_bytes": 40,
+        **said,
+    }
+
+
+def _requests() -> pl.DataFrame:
+    return pl.DataFrame([_request(index) for index in range(12)], infer_schema_length=None)
+
+
+def _request(index: int) -> dict[str, Any]:
+    is_first = index == 0
+    request = {
+        **KEYS,
+        "request_id": _request_id(index),
+        "request_index": index,
+        "is_warmup": is_first,
+        "dialect": "openai-chat",
+        "concurrency": 1,
+        "is_connection_reused": not is_first,
+        "scheduled_ns": index * 1000 * MS,
+        "sent_ns": index * 1000 * MS + 9 * MS,
+        "connect_started_ns": 1 * MS if is_first else None,
+        "dns_ns": 1 * MS if is_first else None,
+        "tcp_ns": 2 * MS if is_first else None,
+        "tls_ns": 4 * MS if is_first else None,
+        "outcome": "ended",
+        "error": None if index in SUCCESSES else "peer said nothing more",
+        "tokens_requested": 8,
+        "model_id": "smollm2-135m-instruct",
+        "clock_source": "user-space monotonic",
+    }
+    return {**request, **(_refused() if index == 11 else _answered(index))}
+
+
+def _answered(index: int) -> dict[str, Any]:
+    return {
+        "status": "length",
+        "has_metrics": True,
+        "http_status": 200,
+        "content_type": "text/event-stream",
+        "first_byte_ns": 90 * MS,
+        "first_event_ns": 100 * MS,
+        "first_token_ns": (200 + index) * MS,
+        "first_content_ns": (200 + index) * MS,
+        "last_token_ns": (400 + index) * MS,
+        "end_ns": (410 + index) * MS,
+        "read_count": 5,
+        "body_bytes": 300,
+        "event_count": 6,
+        "token_event_count": 3,
+        "arrival_count": 3,
+        "prompt_tokens": 30,
+        "tokens_reported": 7,
+        "tokens_recounted": 6,
+        "tokens": 6,
+        "tokens_first_arrival": 2,
+        "token_source": "recounted",
+        "finish_reason": "length",
+        "model_echoed": "smollm2-135m-instruct",
+        "error_code": None,
+        "error_message": None,
+    }
+
+
+def _refused() -> dict[str, Any]:
+    return {
+        **dict.fromkeys(_answered(0)),
+        "status": "http_error",
+        "has_metrics": False,
+        "http_status": 429,
+        "first_byte_ns": 80 * MS,
+        "first_event_ns": 80 * MS,
+        "end_ns": 80 * MS,
+        "read_count": 1,
+        "body_bytes": 40,
+        "event_count": 1,
+        "token_event_count": 0,
+        "arrival_count": 0,
+        "error_code": "rate_limit",
+        "error_message": "slow down",
+    }
+
+
+def _runs() -> pl.DataFrame:
+    shape = {"concurrency": 1, "requests_planned": 11, "warmup_planned": 1, "requests_recorded": 12}
+    return pl.DataFrame(
+        [{**KEYS, **shape, "outcome": "finished", "started_at": datetime(2026, 11, 3, 2, tzinfo=UTC)}]
+    )
