@@ -34,6 +34,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except TokenclockError as error:
         sys.stderr.write(f"tokenclock {options.command}: {error}\n")
         return 1
+    except BrokenPipeError:  # whoever read our output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except KeyboardInterrupt:
         sys.stderr.write(
             f"tokenclock {options.command}: interrupted; finished requests are kept, the next run goes on\n"

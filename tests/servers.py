@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from tests import streams
+
 Script = list[bytes | float | None]
 """Bytes are written, numbers are seconds of waiting, None resets the connection."""
 
@@ -19,6 +21,12 @@ def chunked(*parts: bytes, head: bytes = HEAD) -> Script:
     """A complete chunked response, one write a part."""
     body = [b"%x\r\n%s\r\n" % (len(part), part) for part in parts]
     return [head + b"transfer-encoding: chunked\r\n\r\n", *body, b"0\r\n\r\n"]
+
+
+HELLO = chunked(
+    streams.chunk(""), streams.chunk("Hello"), streams.chunk(" you", "stop"), streams.USAGE, streams.DONE
+)
+"""A short chat stream that ends well."""
 
 
 @dataclass

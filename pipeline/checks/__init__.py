@@ -8,7 +8,6 @@ that should not exist. great_expectations takes seconds to import, so only `audi
 from pipeline.checks.audits import (
     COMMENTS,
     Audit,
-    AuditError,
     Result,
     audit,
     blocking,
@@ -17,6 +16,7 @@ from pipeline.checks.audits import (
     is_current,
     read_audit,
 )
+from pipeline.checks.expect import AuditError
 from pipeline.checks.suites import Check, CheckError, specs
 
 __all__ = [

@@ -11,8 +11,8 @@ import polars as pl
 
 from pipeline import trace
 from pipeline.checks import expect
+from pipeline.checks.expect import AuditError
 from pipeline.checks.suites import Severity, Suite, load
-from pipeline.errors import TokenclockError
 from pipeline.layout import Layout
 
 COMMENTS = {
@@ -26,10 +26,6 @@ COMMENTS = {
     "notes": "Why it must hold",
     "error": "Why it could not be evaluated",
 }
-
-
-class AuditError(TokenclockError):
-    """A table cannot be audited; the message names the file and the cure."""
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):

@@ -20,8 +20,8 @@ SAMPLE_ROWS = 20
 URL = "duckdb+audit"
 
 
-class UnreadableTableError(TokenclockError):
-    """A staged table cannot be read; the message names the file and the cure."""
+class AuditError(TokenclockError):
+    """A table cannot be audited; the message names the file and the cure."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def _view(connection: duckdb.DuckDBPyConnection, name: str, path: Path) -> None:
     try:
         connection.read_parquet(str(path), hive_partitioning=False).create_view(name)
     except duckdb.Error as error:
-        raise UnreadableTableError(f"{path}: not a readable Parquet file ({error}); build {name} again") from error
+        raise AuditError(f"{path}: not a readable Parquet file ({error}); build {name} again") from error
 
 
 def _evaluate(suite: Suite, database: Path) -> Iterator[tuple[str, Outcome]]:

@@ -173,9 +173,9 @@ def _rule(table: str, path: Path) -> Check:
 
 
 def _fields(comments: list[str]) -> Iterator[tuple[str, str]]:
-    """`-- key: value`, where further comment lines go on with the value."""
-    text = "\n".join(line.removeprefix("--").strip() for line in comments)
-    for found in re.finditer(r"^(\w+):(.*?)(?=^\w+:|\Z)", text, re.MULTILINE | re.DOTALL):
+    """`-- key: value`; comment lines that are indented further go on with the value."""
+    text = "\n".join(line.removeprefix("--") for line in comments)
+    for found in re.finditer(r"^ ?(\w+):(.*?)(?=^ ?\w+:|\Z)", text, re.MULTILINE | re.DOTALL):
         yield found[1], " ".join(found[2].split())
 
 

@@ -153,7 +153,10 @@ def _marks(events: pl.DataFrame) -> pl.DataFrame:
 
 
 def _recounted(recorded: Recorded, events: pl.DataFrame) -> pl.DataFrame:
-    """Count tokens of the whole text, and of its first arrival, where the model's tokenizer is known."""
+    """Count tokens of the whole text, and of its first arrival, where the model's tokenizer is known.
+
+    Answers with tool calls are left to the provider's count: their framing is not in the recorded text.
+    """
     spec_of = {one.run_id: one.target.tokenizer for one in recorded.manifests if one.target.tokenizer}
     ids = recorded.requests.select("request_id", spec=pl.col("run_id").replace_strict(spec_of, default=None))
     text = pl.concat_str(pl.col("reasoning").fill_null(""), pl.col("content").fill_null(""))
@@ -163,7 +166,12 @@ def _recounted(recorded: Recorded, events: pl.DataFrame) -> pl.DataFrame:
         .sort("request_id", "event_index")
         .with_columns(text=text)
         .group_by("request_id", maintain_order=True)
-        .agg(whole=pl.col("text").str.join(), first=pl.col("text").filter(first).str.join())
+        .agg(
+            whole=pl.col("text").str.join(),
+            first=pl.col("text").filter(first).str.join(),
+            is_text=(pl.col("text") != "").all(),
+        )
+        .filter("is_text")
         .join(ids.drop_nulls(), on="request_id", how="inner")
     )
     counted = [

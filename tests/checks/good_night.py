@@ -1,5 +1,6 @@
-"""A small night by hand: one run with a warm-up, ten successes and a refusal. Downstream tables are built from it."""
+"""A small night by hand: one run of a warm-up, ten successes and a refusal. What is downstream is built from it."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
@@ -43,8 +44,11 @@ class Night:
             trace.write_parquet(frame, layout.table(name, NIGHT))
 
 
-def good_night() -> Night:
-    built: dict[str, pl.DataFrame] = {"events": _events(), "requests": _requests(), "runs": _runs()}
+def good_night(only: Collection[int] = range(12)) -> Night:
+    """The night, or what is left of it when only these requests were sent."""
+    ids = [_request_id(index) for index in only]
+    built = {name: frame.filter(pl.col("request_id").is_in(ids)) for name, frame in _recorded().items()}
+    built["runs"] = _runs()
     for name in ("ttft", "output_speed", "throughput", "summary"):
         table = tables.tables()[name]
         built[name] = table.build(*(built[one] for one in table.inputs))
@@ -52,6 +56,10 @@ def good_night() -> Night:
         {name: frame.to_dicts() for name, frame in built.items()},
         {name: frame.schema for name, frame in built.items()},
     )
+
+
+def _recorded() -> dict[str, pl.DataFrame]:
+    return {"events": _events(), "requests": _requests()}
 
 
 def _request_id(index: int) -> str:

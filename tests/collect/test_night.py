@@ -14,12 +14,10 @@ from pipeline.collect import night as nights
 from pipeline.collect import recorder, store, workload
 from pipeline.collect.night import CollectError
 from tests import plans, streams
+from tests.servers import HELLO as STREAM
 from tests.servers import chunked, serving
 
 KEY = "sk-planted-secret"
-STREAM = chunked(
-    streams.chunk(""), streams.chunk("Hello"), streams.chunk(" you", "stop"), streams.USAGE, streams.DONE
-)
 
 
 def collection(layout, path):

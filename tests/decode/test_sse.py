@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -47,6 +49,13 @@ def test_many_reads_at_once_are_told_apart_like_one_by_one(reads: list[bytes]) -
     parser = Parser()
     one_by_one = [(index, event) for index, read in enumerate(reads) for _, event in parser.feed(read)]
     assert Parser().feed(*reads) == one_by_one
+
+
+@given(bodies)
+def test_an_event_belongs_to_the_very_byte_that_completes_it(body: bytes) -> None:
+    completed = [read for read, _ in Parser().feed(*(body[at : at + 1] for at in range(len(body))))]
+    counts = [len(parse(body[:end])) for end in range(len(body) + 1)]
+    assert completed == [end for end, (before, after) in enumerate(pairwise(counts)) if after > before]
 
 
 @given(cut_bodies())

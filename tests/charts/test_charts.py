@@ -1,0 +1,99 @@
+import json
+import xml.etree.ElementTree as ET
+
+import pytest
+
+from pipeline import charts, publish, warehouse
+from pipeline.charts.chart import FAMILIES
+from tests import nights, streams
+
+HOSTED = {"family": "llama-8b", "provider": "groq", "hardware": "Groq LPU"}
+LOCAL = {"kind": "local", "family": "smollm2-135m", "engine": "e", "hardware": "cpu"}
+
+
+@pytest.fixture
+def con(layout):
+    """A night with a hosted target of 8B, a local one, and a simulated one."""
+    nights.record(layout, target="hosted", **HOSTED)
+    nights.record(layout, target="local", **LOCAL)
+    nights.record(layout, target="fake", **{**HOSTED, "provenance": "simulated"})
+    publish.build_night(layout, streams.NIGHT)
+    publish.publish_warehouse(layout)
+    with warehouse.connect(layout) as con:
+        yield con
+
+
+def named(name):
+    return next(chart for chart in charts.charts() if chart.name == name)
+
+
+def data(name, con):
+    """All rows in a chart's data."""
+    spec = charts.specification(named(name), con)
+    return [row for rows in spec["datasets"].values() for row in rows]
+
+
+def test_each_family_has_its_comparisons_and_this_machine_its_own_charts():
+    names = {chart.name for chart in charts.charts()}
+    assert {f"{kind}_{family.replace('-', '_')}" for kind in ("ttft", "output_speed") for family in FAMILIES} <= names
+    assert {"local_ttft", "local_output_speed", "local_throughput"} <= names
+
+
+def test_a_measured_figure_on_a_chart_is_the_warehouses(con):
+    (row,) = [row for row in data("output_speed_llama_8b", con) if "p50" in row]
+    (expected,) = con.sql(
+        "SELECT p10, p50, p90, n FROM summary WHERE target = 'hosted' AND metric = 'output_speed_tok_s'"
+    ).fetchall()
+    assert (row["p10"], row["p50"], row["p90"], row["n"]) == expected
+    assert row["p50"] == pytest.approx(60)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("metric", ["output_speed_tok_s", "ttft_ms"])
+def test_every_published_figure_of_a_family_is_on_its_chart_with_source_and_date(con, family, metric):
+    kind = "ttft" if metric == "ttft_ms" else "output_speed"
+    drawn = [row for row in data(f"{kind}_{family.replace('-', '_')}", con) if "source" in row]
+    expected = con.sql(
+        "SELECT value, source_url, published_at FROM published_figures WHERE family = $f AND metric = $m",
+        params={"f": family, "m": metric},
+    ).fetchall()
+    assert sorted((row["value"], row["source"], row["published_at"]) for row in drawn) == sorted(expected)
+    assert drawn
+
+
+def test_what_was_simulated_is_not_drawn(con):
+    for chart in charts.charts():
+        assert "fake" not in json.dumps(charts.specification(chart, con)), chart.name
+
+
+def test_measured_marks_are_filled_and_published_ones_hollow_with_a_legend_of_their_own(con):
+    spec = charts.specification(named("output_speed_llama_8b"), con)
+    ours, theirs = spec["vconcat"]
+    points = [[layer["mark"] for layer in panel["layer"] if layer["mark"]["type"] == "point"] for panel in (ours, theirs)]
+    assert [[mark["filled"] for mark in marks] for marks in points] == [[True], [False]]
+    (shape,) = [layer["encoding"]["shape"] for layer in theirs["layer"] if "shape" in layer["encoding"]]
+    assert shape["scale"]["domain"] == ["published, autumn 2024", "published, another date"]
+
+
+def test_the_published_figures_are_drawn_when_nothing_was_measured(layout):
+    publish.publish_warehouse(layout)
+    with warehouse.connect(layout) as con:
+        rows = data("output_speed_llama_70b", con)
+        assert len([row for row in rows if "source" in row]) > 10
+        assert any("Nothing measured" in str(row.get("text")) for row in rows)
+        assert any("No local target" in str(row.get("text")) for row in data("local_ttft", con))
+
+
+def test_every_request_of_a_local_target_is_a_dot(con):
+    dots = [row for row in data("local_ttft", con) if "request_id" in row]
+    assert [row["value"] for row in dots] == [300, 300, 300]
+
+
+def test_files_are_written_and_the_same_warehouse_gives_the_same_bytes(con, layout):
+    for chart in charts.charts():
+        first = {kind: path.read_bytes() for kind, path in charts.render(chart, con, layout).items()}
+        again = {kind: path.read_bytes() for kind, path in charts.render(chart, con, layout).items()}
+        assert first == again
+        assert first["png"].startswith(b"\x89PNG")
+        assert ET.fromstring(first["svg"]).tag.endswith("svg")
+        assert json.loads(first["vl.json"])["description"].startswith(chart.title)

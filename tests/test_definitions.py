@@ -1,0 +1,159 @@
+import os
+from datetime import timedelta
+
+import dagster as dg
+import pytest
+
+from pipeline import assets, charts, checks, plan, tables
+from pipeline.collect.night import tonight
+from pipeline.definitions import defs, nightly
+from pipeline.instance import prepare
+from tests import plans
+from tests.servers import HELLO, serving
+
+KEY = "sk-planted-secret"
+
+
+@pytest.fixture
+def instance(layout):
+    prepare(layout)
+    with dg.DagsterInstance.get() as instance:
+        yield instance
+
+
+def use(path, monkeypatch):
+    monkeypatch.setenv("TOKENCLOCK_PLAN", str(path))
+    monkeypatch.setenv("P_API_KEY", KEY)
+
+
+def run(instance, night=None):
+    """Run the nightly job as the schedule would, in this process."""
+    return nightly().execute_in_process(
+        instance=instance, partition_key=str(night or tonight()), raise_on_error=False
+    )
+
+
+def keys(repository):
+    return {key.to_user_string() for key in repository.asset_graph.get_all_asset_keys()}
+
+
+def test_everything_is_an_asset(layout):
+    found = keys(defs().get_repository_def())
+    assert {"events", "requests", "ttft", "throughput", "warehouse", "site", "published_figures"} <= found
+    assert set(tables.tables()) <= found
+    assert {f"charts/{chart.name}" for chart in charts.charts()} <= found
+    targets = plan.load().targets
+    assert {assets.traces_key(name).to_user_string() for name in targets} <= found
+    assert len(found) == len(targets) + len(tables.tables()) + len(charts.charts()) + 3
+
+
+def test_every_asset_has_a_description_a_group_an_owner_and_a_kind(layout):
+    graph = defs().get_repository_def().asset_graph
+    for key in graph.get_all_asset_keys():
+        node = graph.get(key)
+        assert node.description, key
+        assert node.group_name in {"traces", "tables", "publication", "charts"}, key
+        assert node.owners, key
+        assert node.kinds, key
+
+
+def test_every_expectation_is_a_check_and_critical_ones_block(layout):
+    graph = defs().get_repository_def().asset_graph
+    found = {
+        (key.asset_key.to_user_string(), key.name): graph.get_check_spec(key) for key in graph.asset_check_keys
+    }
+    assert set(found) == {(check.table, check.name) for check in checks.specs()}
+    for check in checks.specs():
+        assert found[check.table, check.name].blocking == (check.severity == "critical")
+
+
+def test_a_target_without_a_key_stays_visible_but_out_of_the_nightly_job(layout):
+    selected = {key.to_user_string() for key in nightly().asset_layer.executable_asset_keys}
+    assert "traces/embedded_smollm2_135m" in selected
+    assert "traces/groq_gpt_oss_120b" not in selected
+    spec = defs().get_repository_def().asset_graph.get(assets.traces_key("groq-gpt-oss-120b"))
+    assert "set GROQ_API_KEY" in spec.description
+
+
+def test_the_schedule_asks_for_tonights_partition_at_two_utc(layout):
+    (schedule,) = defs().get_repository_def().schedule_defs
+    assert (schedule.cron_schedule, schedule.execution_timezone) == ("0 2 * * *", "UTC")
+    assert schedule.default_status == dg.DefaultScheduleStatus.STOPPED
+    from datetime import UTC, datetime
+
+    at = datetime(2026, 11, 24, 2, tzinfo=UTC)
+    repository = defs().get_repository_def()
+    with dg.build_schedule_context(scheduled_execution_time=at, repository_def=repository) as context:
+        (request,) = schedule.evaluate_tick(context).run_requests
+    assert request.partition_key == "2026-11-24"
+
+
+def test_the_nightly_job_measures_checks_and_publishes(layout, instance, tmp_path, monkeypatch):
+    with serving(HELLO) as server:
+        use(plans.write(tmp_path, server.url, rounds=2), monkeypatch)
+        result = run(instance)
+    assert result.success
+    made = {event.asset_key.to_user_string(): event for event in result.get_asset_materialization_events()}
+    assert {"traces/t", "events", "summary", "warehouse", "site", "charts/ttft_llama_8b"} <= set(made)
+    assert made["traces/t"].partition == str(tonight())
+    metadata = made["ttft"].materialization.metadata
+    assert metadata["dagster/row_count"].value == 4
+    assert {column.name for column in metadata["dagster/column_schema"].value.columns} >= {"ttft_ms", "request_id"}
+    assert "data:image/png;base64," in made["charts/ttft_llama_8b"].materialization.metadata["preview"].value
+    evaluated = result.get_asset_check_evaluations()
+    assert {(one.asset_key.to_user_string(), one.check_name) for one in evaluated} == {
+        (check.table, check.name) for check in checks.specs()
+    }
+    assert (layout.site / "index.html").exists()
+
+
+def test_a_planted_key_is_nowhere_in_what_a_night_wrote(layout, instance, tmp_path, monkeypatch):
+    with serving(HELLO) as server:
+        use(plans.write(tmp_path, server.url), monkeypatch)
+        assert run(instance).success
+    written = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert any(path.suffix == ".db" for path in written)
+    for path in written:
+        assert KEY.encode() not in path.read_bytes(), path
+
+
+def test_a_failing_critical_check_keeps_the_night_from_being_published(layout, instance, tmp_path, monkeypatch):
+    wrong = [
+        step.replace(b'"model": "m"', b'"model": "other"') if isinstance(step, bytes) else step for step in HELLO
+    ]
+    fitted = [wrong[0], *(_rechunked(step) for step in wrong[1:])]
+    with serving(fitted) as server:
+        use(plans.write(tmp_path, server.url), monkeypatch)
+        result = run(instance)
+    failed = {one.check_name for one in result.get_asset_check_evaluations() if not one.passed}
+    critical = {check.name for check in checks.specs() if check.severity == "critical"}
+    made = {event.asset_key.to_user_string() for event in result.get_asset_materialization_events()}
+    assert "model_is_the_one_asked_for" in failed & critical
+    assert "warehouse" not in made
+    assert not layout.warehouse.exists()
+
+
+def _rechunked(step):
+    body = step.partition(b"\r\n")[2].rstrip(b"\r\n")
+    body += b"\n\n" if body else b""
+    return b"%x\r\n%s\r\n" % (len(body), body) if body else step
+
+
+def test_a_past_night_is_refused_without_retries(layout, instance, tmp_path, monkeypatch):
+    use(plans.write(tmp_path), monkeypatch)
+    result = run(instance, tonight() - timedelta(days=3))
+    assert not result.success
+    (failure,) = [event for event in result.all_events if event.is_step_failure]
+    assert "own night" in failure.step_failure_data.user_failure_data.description
+    assert not [event for event in result.all_events if event.is_step_up_for_retry]
+
+
+def test_one_target_can_be_materialized_alone(layout, instance, tmp_path, monkeypatch):
+    second = "[targets.u]\n" + plans.TEXT.split("[targets.t]\n")[1]
+    with serving(HELLO) as server:
+        use(plans.write(tmp_path, server.url, extra=second), monkeypatch)
+        result = dg.materialize(
+            [assets.traces(plan.load())], instance=instance, partition_key=str(tonight()), selection=["traces/u"]
+        )
+    assert result.success
+    assert sorted(os.listdir(layout.traces / f"night={tonight()}")) == ["target=u", "targets.json"]

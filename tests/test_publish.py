@@ -1,0 +1,150 @@
+import os
+from datetime import date
+
+import duckdb
+import polars as pl
+import pytest
+
+from pipeline import publish, tables, trace, warehouse
+from pipeline.checks import ensure
+from pipeline.layout import shipped
+from pipeline.query import run
+from tests import nights, streams
+
+BAD, GOOD = date(2026, 11, 23), streams.NIGHT
+
+
+def spoil(layout, night):
+    """Plant a row that no critical check lets pass: a first token before the first byte."""
+    path = layout.table("requests", night)
+    trace.write_parquet(pl.read_parquet(path).with_columns(first_token_ns=pl.lit(1, pl.Int64)), path)
+
+
+def test_tables_built_twice_are_the_same_to_the_byte(layout):
+    nights.record(layout)
+    publish.build_night(layout, GOOD)
+    once = {path: path.read_bytes() for path in layout.tables.rglob("*.parquet")}
+    assert {path.parent.name for path in once} == set(tables.tables())
+    for path in once:
+        path.unlink()
+    publish.build_night(layout, GOOD)
+    assert {path: path.read_bytes() for path in layout.tables.rglob("*.parquet")} == once
+
+
+def test_a_table_without_its_input_says_what_to_build_first(layout):
+    with pytest.raises(tables.MissingInputError, match="`requests` of 2026-11-24 first"):
+        tables.build(layout, tables.tables()["ttft"], GOOD)
+
+
+def test_a_good_night_is_published_with_every_table_and_comment(layout):
+    nights.record(layout)
+    publish.build_night(layout, GOOD)
+    done = publish.publish_warehouse(layout)
+    assert (done.nights, done.held) == ([GOOD], {})
+    assert run(layout, "SELECT median(ttft_ms) AS m FROM ttft")["m"].to_list() == [300]
+    undocumented = """
+        SELECT table_name, column_name FROM duckdb_columns()
+        WHERE comment IS NULL AND table_name IN (SELECT table_name FROM duckdb_tables())
+        UNION ALL SELECT table_name, '' FROM duckdb_tables() WHERE comment IS NULL
+        UNION ALL SELECT view_name, '' FROM duckdb_views() WHERE NOT internal AND comment IS NULL"""
+    assert run(layout, undocumented).rows() == []
+
+
+def test_a_night_that_fails_a_critical_check_stays_staged_and_the_others_are_published(layout):
+    for night in (BAD, GOOD):
+        nights.record(layout, night)
+        publish.build_night(layout, night)
+    spoil(layout, BAD)
+    done = publish.publish_warehouse(layout)
+    assert done.nights == [GOOD]
+    assert "time_runs_forward" in done.held[BAD]
+    assert layout.table("requests", BAD).exists()
+    assert run(layout, "SELECT DISTINCT night FROM requests")["night"].to_list() == [GOOD]
+
+
+def test_when_no_night_passes_the_published_warehouse_stays(layout):
+    nights.record(layout)
+    publish.build_night(layout, GOOD)
+    publish.publish_warehouse(layout)
+    before = layout.warehouse.read_bytes()
+    spoil(layout, GOOD)
+    with pytest.raises(publish.NothingToPublishError, match="time_runs_forward"):
+        publish.publish_warehouse(layout)
+    assert layout.warehouse.read_bytes() == before
+
+
+def test_a_publication_that_breaks_leaves_the_old_warehouse_and_no_rubbish(layout, monkeypatch):
+    nights.record(layout)
+    publish.build_night(layout, GOOD)
+    publish.publish_warehouse(layout)
+    before = layout.warehouse.read_bytes()
+    monkeypatch.setattr(warehouse, "views", lambda: [warehouse.View("broken", "Broken", "SELECT * FROM nowhere")])
+    with pytest.raises(duckdb.Error, match="nowhere"):
+        publish.publish_warehouse(layout)
+    assert layout.warehouse.read_bytes() == before
+    assert [path.name for path in layout.data.glob(".warehouse*")] == []
+
+
+def test_an_open_reader_keeps_its_state_while_a_new_night_is_published(layout):
+    nights.record(layout, BAD)
+    publish.build_night(layout, BAD)
+    publish.publish_warehouse(layout)
+    with warehouse.connect(layout) as reader:
+        nights.record(layout, GOOD)
+        publish.build_night(layout, GOOD)
+        publish.publish_warehouse(layout)
+        assert reader.sql("SELECT count(DISTINCT night) FROM ttft").fetchall() == [(1,)]
+    assert run(layout, "SELECT count(DISTINCT night) AS n FROM ttft")["n"].to_list() == [2]
+
+
+def test_with_nothing_recorded_the_warehouse_has_all_its_tables_and_the_published_figures(layout):
+    publish.publish_warehouse(layout)
+    rows = run(
+        layout, "SELECT (SELECT count(*) FROM ttft) AS ours, (SELECT count(*) FROM published_figures) AS theirs"
+    )
+    assert rows["ours"].item() == 0
+    assert rows["theirs"].item() > 20
+
+
+@pytest.mark.parametrize("path", sorted((shipped("sql") / "queries").glob("*.sql")), ids=lambda path: path.stem)
+def test_every_worked_query_runs_on_a_night_and_on_none(layout, path):
+    assert path.read_text().startswith("-- "), f"{path.name}: begin with the question as a comment"
+    publish.publish_warehouse(layout)
+    empty = run(layout, path.read_text())
+    nights.record(layout)
+    publish.build_night(layout, GOOD)
+    publish.publish_warehouse(layout)
+    assert run(layout, path.read_text()).columns == empty.columns
+
+
+def test_views_come_after_the_views_they_read(layout):
+    order = [view.name for view in warehouse.views()]
+    assert order.index("side_by_side") < order.index("latest_night")
+
+
+def test_views_that_read_each_other_are_refused(tmp_path):
+    (tmp_path / "a.sql").write_text("-- One row\nSELECT * FROM b")
+    (tmp_path / "b.sql").write_text("-- One row\nSELECT * FROM a")
+    with pytest.raises(warehouse.WarehouseError, match="each other"):
+        warehouse.views(tmp_path)
+
+
+def test_a_view_without_a_comment_is_refused(tmp_path):
+    (tmp_path / "a.sql").write_text("SELECT 1")
+    with pytest.raises(warehouse.WarehouseError, match=r"a\.sql.*comment"):
+        warehouse.views(tmp_path)
+
+
+def test_the_warehouse_is_read_only(layout):
+    publish.publish_warehouse(layout)
+    with pytest.raises(Exception, match="read-only"):
+        run(layout, "CREATE TABLE mine AS SELECT 1")
+
+
+def test_an_unchanged_night_is_not_audited_again(layout):
+    nights.record(layout)
+    publish.build_night(layout, GOOD)
+    ensure(layout, GOOD)
+    stamps = {path: os.stat(path).st_mtime_ns for path in (layout.data / "audits").rglob("*.json")}
+    publish.publish_warehouse(layout)
+    assert {path: os.stat(path).st_mtime_ns for path in stamps} == stamps
