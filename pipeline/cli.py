@@ -71,7 +71,8 @@ def _parser() -> argparse.ArgumentParser:
     sql = command("sql", _sql, "query the warehouse, read-only; interactive without a query")
     sql.add_argument("query", nargs="?", help="SQL to run")
     sql.add_argument("--file", type=Path, help="file with SQL to run, such as sql/queries/slowest_requests.sql")
-    command("ui", _ui, "open Dagster on http://localhost:3000", planned)
+    ui = command("ui", _ui, "open Dagster: the graph, its runs, the schedule", planned)
+    ui.add_argument("--port", type=int, default=3000, help="port on this machine; default: 3000")
     return parser
 
 
@@ -184,7 +185,7 @@ def _ui(options: argparse.Namespace) -> int:
     from pipeline import instance  # noqa: PLC0415 - Dagster takes seconds to import
 
     _use_plan(options)
-    instance.open_ui(Layout.from_environment())
+    instance.open_ui(Layout.from_environment(), options.port)
     return 0
 
 

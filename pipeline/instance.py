@@ -63,9 +63,9 @@ def _told(event: dg.DagsterEvent) -> str:
     return f"{event.step_key}: {error.message.strip() if error else event.message}"
 
 
-def open_ui(layout: Layout) -> None:
+def open_ui(layout: Layout, port: int) -> None:
     """Become `dg dev`, which serves the UI and runs the schedule until it is stopped."""
     prepare(layout)
     dg_command = Path(sys.executable).with_name("dg")
     workspace = PACKAGE.parent / "workspace.yaml"
-    os.execv(dg_command, [str(dg_command), "dev", "-w", str(workspace)])  # noqa: S606 - our own command, no shell
+    os.execv(dg_command, [str(dg_command), "dev", "-w", str(workspace), "--port", str(port)])  # noqa: S606 - our own command, no shell
