@@ -24,6 +24,11 @@ def record(
             read_count=len(rows), body_bytes=sum(len(row["payload"]) for row in rows),
         )  # fmt: skip
         store.append(Trace(request, rows))
-    census = trace.Night(schema_version=1, night=night, plan_sha256="0", rounds=1, targets=[about])
-    trace.write_json(layout.traces / f"night={night}" / "targets.json", census)
+    take_census(layout, night, [about])
     return store.close("finished")
+
+
+def take_census(layout: Layout, night: date, targets: list[trace.Target]) -> None:
+    """Write down which targets the plan of that night had."""
+    census = trace.Night(schema_version=1, night=night, plan_sha256="0", rounds=1, targets=targets)
+    trace.write_json(layout.traces / f"night={night}" / "targets.json", census)

@@ -1,4 +1,3 @@
-import os
 from datetime import date
 
 import duckdb
@@ -145,6 +144,6 @@ def test_an_unchanged_night_is_not_audited_again(layout):
     nights.record(layout)
     publish.build_night(layout, GOOD)
     ensure(layout, GOOD)
-    stamps = {path: os.stat(path).st_mtime_ns for path in (layout.data / "audits").rglob("*.json")}
+    stamps = {path: path.stat().st_mtime_ns for path in (layout.data / "audits").rglob("*.json")}
     publish.publish_warehouse(layout)
-    assert {path: os.stat(path).st_mtime_ns for path in stamps} == stamps
+    assert {path: path.stat().st_mtime_ns for path in stamps} == stamps

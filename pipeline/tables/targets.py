@@ -48,7 +48,7 @@ def build(recorded: Recorded) -> pl.DataFrame:
 
 def _row(recorded: Recorded, target: Target, runs: list[Manifest]) -> dict[str, object]:
     finished = [one for one in runs if one.outcome == "finished"]
-    last = (finished or runs or [None])[-1]
+    last = next(reversed(finished or runs), None)
     engine = (last.engine if last else None) or {}
     return {
         **{name: getattr(target, name) for name in COLUMNS if hasattr(target, name)},

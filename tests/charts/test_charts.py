@@ -1,5 +1,4 @@
 import json
-import xml.etree.ElementTree as ET
 
 import pytest
 
@@ -35,7 +34,9 @@ def data(name, con):
 
 def test_each_family_has_its_comparisons_and_this_machine_its_own_charts():
     names = {chart.name for chart in charts.charts()}
-    assert {f"{kind}_{family.replace('-', '_')}" for kind in ("ttft", "output_speed") for family in FAMILIES} <= names
+    assert {
+        f"{kind}_{family.replace('-', '_')}" for kind in ("ttft", "output_speed") for family in FAMILIES
+    } <= names
     assert {"local_ttft", "local_output_speed", "local_throughput"} <= names
 
 
@@ -69,7 +70,9 @@ def test_what_was_simulated_is_not_drawn(con):
 def test_measured_marks_are_filled_and_published_ones_hollow_with_a_legend_of_their_own(con):
     spec = charts.specification(named("output_speed_llama_8b"), con)
     ours, theirs = spec["vconcat"]
-    points = [[layer["mark"] for layer in panel["layer"] if layer["mark"]["type"] == "point"] for panel in (ours, theirs)]
+    points = [
+        [layer["mark"] for layer in panel["layer"] if layer["mark"]["type"] == "point"] for panel in (ours, theirs)
+    ]
     assert [[mark["filled"] for mark in marks] for marks in points] == [[True], [False]]
     (shape,) = [layer["encoding"]["shape"] for layer in theirs["layer"] if "shape" in layer["encoding"]]
     assert shape["scale"]["domain"] == ["published, autumn 2024", "published, another date"]
@@ -95,5 +98,6 @@ def test_files_are_written_and_the_same_warehouse_gives_the_same_bytes(con, layo
         again = {kind: path.read_bytes() for kind, path in charts.render(chart, con, layout).items()}
         assert first == again
         assert first["png"].startswith(b"\x89PNG")
-        assert ET.fromstring(first["svg"]).tag.endswith("svg")
+        assert first["svg"].startswith(b"<svg ")
+        assert first["svg"].rstrip().endswith(b"</svg>")
         assert json.loads(first["vl.json"])["description"].startswith(chart.title)

@@ -206,5 +206,5 @@ def test_a_changed_trace_is_refused(layout, tmp_path):
         (manifest,) = collect(layout, plans.write(tmp_path, server.url))
     path = _folder(layout, manifest) / "reads.parquet"
     path.write_bytes(path.read_bytes()[:-1] + b"x")
-    with pytest.raises(trace.TraceError, match="reads.parquet"):
+    with pytest.raises(trace.TraceError, match=r"reads\.parquet"):
         trace.load(layout.traces, manifest.night)

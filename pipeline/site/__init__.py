@@ -1,0 +1,186 @@
+"""The site: one page that holds everything, readable offline, written from the warehouse alone.
+
+Belongs here: what stands on the page and in the downloads. How it looks is in `page.html` and `style.css`.
+"""
+
+import io
+import json
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import polars as pl
+import vl_convert
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup
+
+from pipeline import __version__, charts
+from pipeline.layout import Layout
+from pipeline.tables.metrics import METRICS
+from pipeline.trace import replace
+
+DOWNLOADS = ("summary", "ttft", "output_speed", "throughput", "requests", "runs", "targets", "published_figures")
+
+LATEST = """
+SELECT l.title, l.model_title, coalesce(l.hardware, 'not known') AS hardware, l.scenario, l.requests_sent,
+       l.success_rate, t.n, t.p10 AS ttft_p10, t.p50 AS ttft_p50, t.p90 AS ttft_p90,
+       s.p10 AS speed_p10, s.p50 AS speed_p50, s.p90 AS speed_p90, l.output_throughput_p50_tok_s AS throughput,
+       coalesce(s.token_source, '–') AS token_source, l.provenance
+FROM latest_night AS l
+LEFT JOIN summary AS t ON t.metric = 'ttft_ms'
+    AND (t.night, t.target, t.workload, t.scenario) = (l.night, l.target, l.workload, l.scenario)
+LEFT JOIN summary AS s ON s.metric = 'output_speed_tok_s'
+    AND (s.night, s.target, s.workload, s.scenario) = (l.night, l.target, l.workload, l.scenario)
+ORDER BY l.family, l.title, l.concurrency
+"""
+
+TARGETS = """
+SELECT title, model_title, model_id, status, reason, host, engine, engine_version, precision, provenance
+FROM targets WHERE night = (SELECT max(night) FROM targets) ORDER BY status, title, model_title
+"""
+
+RUNS = """
+SELECT night, min(started_at) AS first, count(*) AS runs, count(DISTINCT round) AS rounds,
+       sum(requests_recorded) AS requests, any_value(code_version ORDER BY run_id) AS code_version,
+       any_value(code_commit ORDER BY run_id) AS code_commit, any_value(plan_sha256 ORDER BY run_id) AS plan_sha256
+FROM runs WHERE night = (SELECT max(night) FROM summary) GROUP BY night
+"""
+
+CHECKS = """
+SELECT table_name, check_name, severity, passed, notes, unexpected_count
+FROM check_results WHERE night = (SELECT max(night) FROM summary) ORDER BY passed, severity, table_name, check_name
+"""
+
+PUBLISHED = """
+SELECT provider, model, metric, value, published_at, coalesce(hardware, '–') AS hardware,
+       coalesce(precision, '–') AS precision, measured_by, source_url, confidence, note
+FROM published_figures ORDER BY family DESC, metric, value DESC, figure_id
+"""
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A chart as the page needs it: its words, its SVG, and its Vega-Lite to make it answer the mouse."""
+
+    name: str
+    title: str
+    description: str
+    svg: Markup
+    spec: Markup
+
+
+@dataclass(frozen=True)
+class Download:
+    """A file beside the page."""
+
+    name: str
+    what: str
+    kib: int
+
+
+def publish(layout: Layout, con: duckdb.DuckDBPyConnection) -> Path:
+    """Write downloads, then the page; return the page's path. `con` is the published warehouse, read-only."""
+    files = _downloads(layout, con)
+    page = layout.site / "index.html"
+    replace(page, _page(layout, con, files).encode())
+    return page
+
+
+def _page(layout: Layout, con: duckdb.DuckDBPyConnection, files: list[Download]) -> str:
+    drawn = {group: _charts(layout, group) for group in ("comparison", "local")}
+    return (
+        _environment()
+        .get_template("page.html")
+        .render(
+            version=__version__,
+            style=Markup(_text("style.css")),  # noqa: S704 - our own file
+            script=_bundle(),
+            comparison=drawn["comparison"],
+            local=drawn["local"],
+            latest=_rows(con, LATEST),
+            targets=_rows(con, TARGETS),
+            run=next(iter(_rows(con, RUNS)), None),
+            checks=_rows(con, CHECKS),
+            published=_rows(con, PUBLISHED),
+            metrics=list(METRICS.values()),
+            files=files,
+        )
+    )
+
+
+@cache
+def _environment() -> Environment:
+    made = Environment(
+        loader=PackageLoader("pipeline.site", "."), autoescape=select_autoescape(), undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    made.filters["number"] = _number
+    return made
+
+
+def _number(value: float | None, digits: int = 0) -> str:
+    """A number for people; nothing measured is a dash, never a zero."""
+    return "–" if value is None else f"{value:,.{digits}f}"
+
+
+def _text(name: str) -> str:
+    return Path(__file__).with_name(name).read_text("utf-8")
+
+
+@cache
+def _bundle() -> Markup:
+    """Vega, Vega-Lite and Vega-Embed as one script."""
+    code = vl_convert.javascript_bundle("window.vegaEmbed=vegaEmbed;")
+    return Markup(code.replace("</script", "<\\/script").replace("<!--", "<\\!--"))  # noqa: S704 - a library's code, not data
+
+
+def _rows(con: duckdb.DuckDBPyConnection, query: str) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = con.sql(query).pl().to_dicts()
+    return rows
+
+
+def _charts(layout: Layout, group: str) -> list[Drawn]:
+    return [_drawn(layout, chart) for chart in charts.charts() if chart.group == group]
+
+
+def _drawn(layout: Layout, chart: charts.Chart) -> Drawn:
+    svg = (layout.charts / f"{chart.name}.svg").read_text("utf-8")
+    spec = json.loads((layout.charts / f"{chart.name}.vl.json").read_text("utf-8"))
+    return Drawn(chart.name, chart.title, chart.description, Markup(svg), _json(spec))  # noqa: S704 - drawn by Vega, which escapes its data
+
+
+def _json(value: object) -> Markup:
+    """JSON that cannot end the script element it stands in."""
+    text = json.dumps(value, sort_keys=True)
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return Markup(text)  # noqa: S704 - every character with a meaning in HTML is escaped above
+
+
+def _downloads(layout: Layout, con: duckdb.DuckDBPyConnection) -> list[Download]:
+    """The tables as CSV and Parquet, and the warehouse itself."""
+    folder = layout.site / "downloads"
+    made = []
+    for name in DOWNLOADS:
+        frame = con.sql(f'SELECT * FROM "{name}" ORDER BY ALL').pl()  # noqa: S608 - names from the list above
+        replace(folder / f"{name}.csv", _csv(frame))
+        replace(folder / f"{name}.parquet", _parquet(frame))
+        made += [_download(folder / f"{name}.{kind}", f"{frame.height:,} rows") for kind in ("csv", "parquet")]
+    replace(folder / "warehouse.duckdb", layout.warehouse.read_bytes())
+    return [*made, _download(folder / "warehouse.duckdb", "every table and view, with comments (DuckDB 2)")]
+
+
+def _download(path: Path, what: str) -> Download:
+    return Download(path.name, what, -(-path.stat().st_size // 1024))
+
+
+def _csv(frame: pl.DataFrame) -> bytes:
+    return frame.write_csv().encode()
+
+
+def _parquet(frame: pl.DataFrame) -> bytes:
+    buffer = io.BytesIO()
+    frame.rechunk().write_parquet(buffer, compression="zstd", row_group_size=250_000)
+    return buffer.getvalue()
