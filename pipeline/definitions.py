@@ -42,7 +42,6 @@ def defs() -> dg.Definitions:
     job = dg.define_asset_job(
         JOB,
         selection=_tonight(this),
-        partitions_def=assets.NIGHTLY,
         description="Record every enabled target, derive, check, publish.",
         tags={"team": "tokenclock"},
     )
