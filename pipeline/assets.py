@@ -21,6 +21,8 @@ FIRST_NIGHT = "2026-11-01"
 NIGHTLY = dg.DailyPartitionsDefinition(start_date=FIRST_NIGHT, end_offset=1)
 OWNERS = ["team:tokenclock"]
 PREVIEW_ROWS = 5
+INTERRUPTED = "interrupted; finished requests are kept, and the next run goes on from there"
+WAIT_S = 6 * 3600.0  # for another collection to end; what waits too long is not tonight any more
 
 
 def traces_key(target: str) -> dg.AssetKey:
@@ -45,7 +47,6 @@ def traces(this: Plan) -> dg.AssetsDefinition:
         specs=[_traces_spec(this, name) for name in this.targets],
         can_subset=True,
         partitions_def=NIGHTLY,
-        pool="collect",
         retry_policy=dg.RetryPolicy(max_retries=2, delay=10),
     )
     def collect(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any]]:
@@ -54,9 +55,14 @@ def traces(this: Plan) -> dg.AssetsDefinition:
         names = [of_key[key] for key in sorted(context.selected_asset_keys)]
         try:
             with progress.listening(_log_and_pass_on(context)):
-                recorded = nights.collect(nights.Collection(this, layout, night, environment()), names)
+                recorded = nights.collect(
+                    nights.Collection(this, layout, night, environment(), wait_s=WAIT_S), names
+                )
         except TokenclockError as error:
             raise dg.Failure(str(error), allow_retries=False) from error
+        except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError) as error:
+            # Dagster would retry an interrupted step by its policy; whoever interrupts wants it to end.
+            raise dg.Failure(INTERRUPTED, allow_retries=False) from error
         failed = [one for one in recorded if one.outcome == "failed"]
         if failed and context.retry_number < 2:
             raise dg.RetryRequested(max_retries=2, seconds_to_wait=10) from RuntimeError(failed[0].error)

@@ -97,14 +97,16 @@ def _demo(options: argparse.Namespace) -> int:
     _say(
         options,
         {"night": night, "succeeded": outcome.succeeded, "site": page, "warehouse": layout.warehouse},
-        _farewell(outcome.failures, page, layout),
+        _farewell(layout, page) if outcome.succeeded else _regret(outcome.failures),
     )
     return 0 if outcome.succeeded else 1
 
 
-def _farewell(failures: list[str], page: Path, layout: Layout) -> str:
-    if failures:
-        return "The night did not end well:\n" + "\n".join(f"  {failure}" for failure in failures)
+def _regret(failures: list[str]) -> str:
+    return "The night did not end well:\n" + "\n".join(f"  {failure}" for failure in failures or ["interrupted"])
+
+
+def _farewell(layout: Layout, page: Path) -> str:
     return (
         f"\nThe site:      {page}\nThe warehouse: {layout.warehouse}\n"
         "Look further:  make ui   ·   make sql F=sql/queries/latest_night_side_by_side.sql"

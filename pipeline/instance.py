@@ -11,6 +11,9 @@ import dagster as dg
 
 from pipeline.layout import PACKAGE, Layout
 
+PROCESS = "tokenclock/process"
+"""Tag of a run that lives in a terminal's process rather than in a worker that Dagster watches."""
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -37,13 +40,35 @@ def run_nightly(layout: Layout, night: date) -> Outcome:
     prepare(layout)
     quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
     with dg.DagsterInstance.get() as instance:
+        _close_abandoned(instance)
         result = dg.execute_job(
             dg.reconstructable(nightly),
             instance,
             run_config=quiet,
-            tags={"dagster/partition": night.isoformat()},
+            tags={"dagster/partition": night.isoformat(), PROCESS: str(os.getpid())},
         )
         return Outcome(result.success, [_told(event) for event in result.filter_events(_is_failure)])
+
+
+def _close_abandoned(instance: dg.DagsterInstance) -> None:
+    """Tell the instance of runs whose process was killed: it cannot know, and would show them as running."""
+    started = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING])
+    for run in instance.get_runs(filters=started):
+        process = run.tags.get(PROCESS)
+        if process and not _is_alive(int(process)):
+            instance.report_run_failed(
+                run, f"process {process} ended before the run did; finished requests are kept"
+            )
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # somebody else's process: alive
+        return True
+    return True
 
 
 def _is_failure(event: dg.DagsterEvent) -> bool:

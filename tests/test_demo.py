@@ -158,7 +158,7 @@ def test_after_an_interrupted_demo_the_next_one_works_and_nothing_is_corrupted(t
         path = plans.write(tmp_path, server.url, requests=40, warmup=0)
         process = demo(tmp_path, "--plan", str(path), P_API_KEY="k")
         deadline = time.monotonic() + 120
-        while len(server.requests) < 4 and time.monotonic() < deadline:
+        while len(server.requests) < 4 and process.poll() is None and time.monotonic() < deadline:
             time.sleep(0.05)
         process.send_signal(how)
         out, err = process.communicate(timeout=60)

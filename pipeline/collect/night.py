@@ -8,6 +8,7 @@ import contextlib
 import itertools
 import time
 from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -15,12 +16,11 @@ from typing import Any
 
 import httpx
 import msgspec
-import uvloop
 from filelock import FileLock, Timeout
 
 from pipeline import plan as plans
 from pipeline import trace
-from pipeline.collect import engines, facts, load, schedule
+from pipeline.collect import engines, facts, load, loop, schedule
 from pipeline.collect import workload as prompts
 from pipeline.collect.recorder import Job, record
 from pipeline.collect.store import RunStore, recover
@@ -39,12 +39,13 @@ class CollectError(TokenclockError):
 
 @dataclass(frozen=True)
 class Collection:
-    """What to collect, into which folders, with which keys."""
+    """What to collect, into which folders, with which keys, and how long to wait for another to end."""
 
     plan: Plan
     layout: Layout
     night: date
     environment: Mapping[str, str]
+    wait_s: float = 0.0
 
 
 def tonight() -> date:
@@ -64,18 +65,28 @@ def collect(this: Collection, targets: list[str]) -> list[trace.Manifest]:
     traces = this.layout.traces
     traces.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(traces / ".collecting").acquire(timeout=0):
+        with _alone(traces, this.wait_s):
             recover(traces)
             trace.write_json(
                 traces / f"night={this.night}" / "targets.json",
                 facts.census(this.plan, this.night, this.environment),
             )
             due = schedule.due(this.plan, trace.manifests(traces, this.night), this.night, targets)
-            return uvloop.run(_collect(this, due))
+            return loop.run(_collect(this, due))
     except Timeout:
         raise CollectError(
             f"{traces}: another collection is running, and two would disturb each other; wait for its end"
         ) from None
+
+
+def _alone(traces: Path, wait_s: float) -> AbstractContextManager[object]:
+    """Hold the right to collect. A file lock, because it ends with the process that holds it, however that ends."""
+    lock = FileLock(traces / ".collecting")
+    try:
+        return lock.acquire(timeout=0)
+    except Timeout:
+        tell(Step("requests", 0, 1, "waiting for another collection to end"))
+        return lock.acquire(timeout=wait_s)
 
 
 def _refuse_other_nights(night: date) -> None:

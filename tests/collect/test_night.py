@@ -160,7 +160,7 @@ def test_a_killed_collection_keeps_what_was_finished_and_says_what_is_lost(layou
             env={**environment, "PYTHONPATH": root}, cwd=tmp_path, stderr=subprocess.PIPE,
         )  # fmt: skip
         deadline = time.monotonic() + 60
-        while len(server.requests) < 5 and time.monotonic() < deadline:
+        while len(server.requests) < 5 and process.poll() is None and time.monotonic() < deadline:
             time.sleep(0.02)
         process.send_signal(signal.SIGKILL)
         process.communicate()
