@@ -9,7 +9,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from pipeline.layout import PACKAGE, Layout
+from pipeline.layout import PACKAGE, Layout, shipped
 
 PROCESS = "tokenclock/process"
 """Tag of a run that lives in a terminal's process rather than in a worker that Dagster watches."""
@@ -92,5 +92,5 @@ def open_ui(layout: Layout, port: int) -> None:
     """Become `dg dev`, which serves the UI and runs the schedule until it is stopped."""
     prepare(layout)
     dg_command = Path(sys.executable).with_name("dg")
-    workspace = PACKAGE.parent / "workspace.yaml"
+    workspace = shipped("workspace.yaml")
     os.execv(dg_command, [str(dg_command), "dev", "-w", str(workspace), "--port", str(port)])  # noqa: S606 - our own command, no shell

@@ -9,9 +9,9 @@ PACKAGE = Path(__file__).resolve().parent
 
 
 def shipped(name: str) -> Path:
-    """Return the folder `name` (`sql`, `expectations`) of a checkout, or of an installed wheel."""
+    """Return `name` (`sql`, `expectations`, `workspace.yaml`) of a checkout, or of an installed wheel."""
     checkout = PACKAGE.parent / name
-    return checkout if checkout.is_dir() else PACKAGE / "_root" / name
+    return checkout if checkout.exists() else PACKAGE / "_root" / name
 
 
 @dataclass(frozen=True)

@@ -114,7 +114,8 @@ def _height(spread: pl.DataFrame) -> int:
 def _draw(dots: pl.DataFrame, spread: pl.DataFrame, unit: str) -> AnyChart:
     order = spread["label"].to_list()
     y = alt.Y("label:N", sort=order, title=None)
-    x = alt.X("value:Q", title=unit, scale=alt.Scale(zero=True, nice=True))
+    axis = alt.Axis(labelOverlap="greedy", labelSeparation=8, tickCount=10)
+    x = alt.X("value:Q", title=unit, scale=alt.Scale(zero=True, nice=True), axis=axis)
     text = pl.format("{}  (n {})", pl.col("p50").round(1), "n")
     beside = alt.Chart(spread.with_columns(text=text)).encode(y=y)
     blue = theme.HARDWARE["GPU"]
