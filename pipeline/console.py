@@ -8,7 +8,7 @@ from datetime import date
 
 import polars as pl
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from pipeline.plan import Estimate, Plan
@@ -31,17 +31,23 @@ def shown() -> Iterator[None]:
             yield
         return
     columns = (TextColumn("{task.fields[phase]:>9}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, TextColumn("{task.description}"), console=console) as bars, listening(_bars(bars)):
-        yield
+    bars = Progress(*columns, TextColumn("{task.description}"), console=console, transient=True)
+    try:
+        with listening(_bars(bars)):
+            yield
+    finally:
+        bars.stop()
 
 
 def _bars(bars: Progress) -> Listener:
-    tasks: dict[str, int] = {}
+    """Draw from the first step on: a command without steps (a session, say) has the terminal for itself."""
+    tasks: dict[str, TaskID] = {}
 
     def listen(step: Step) -> None:
+        bars.start()
         if step.phase not in tasks:
             tasks[step.phase] = bars.add_task(step.text, total=step.total, phase=step.phase)
-        bars.update(tasks[step.phase], completed=step.done, total=step.total, description=step.text)  # type: ignore[arg-type]  # rich's TaskID is an int
+        bars.update(tasks[step.phase], completed=step.done, total=step.total, description=step.text)
 
     return listen
 

@@ -53,7 +53,8 @@ def publish(layout: Layout, nights: Sequence[date], extras: Mapping[str, Extra])
     """
     layout.data.mkdir(parents=True, exist_ok=True)
     aside = layout.warehouse.with_name(f".{layout.warehouse.name}.{os.getpid()}")
-    aside.unlink(missing_ok=True)
+    for left in layout.data.glob(f".{layout.warehouse.name}.*"):  # by a publication that was killed
+        left.unlink()
     try:
         rows = _build(aside, layout, nights, extras)
         with aside.open("rb") as file:
