@@ -62,11 +62,11 @@ INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --no-deps --re
 	$(PYTHON) -m venv --clear .venv
 	@touch $@
 
-.venv/run: requirements.lock | .venv/made
+.venv/run: requirements.lock .venv/made
 	$(INSTALL) requirements.lock
 	@touch $@
 
-.venv/dev: requirements-dev.lock | .venv/made
+.venv/dev: requirements-dev.lock .venv/made
 	$(INSTALL) requirements-dev.lock
 	@touch $@ .venv/run
 
