@@ -56,12 +56,15 @@ _READS: Columns = {
     "request_id": pl.String,
     "read_index": pl.Int32,
     "at_ns": pl.Int64,
+    "user_ns": pl.Int64,
     "wire_bytes": pl.Int32,
     "payload": pl.Binary,
 }
 
 REQUESTS = pl.Schema(_REQUESTS)
 READS = pl.Schema(_READS)
+
+SCHEMAS = {"requests.parquet": REQUESTS, "reads.parquet": READS}
 
 OUTCOMES = ("ended", "broken_off", "bad_framing", "timed_out", "not_connected", "cancelled", "over_limit")
 
@@ -119,6 +122,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     code_version: str
     code_commit: str | None
     host: dict[str, Any]
+    clock: dict[str, Any] | None = None
     engine: dict[str, Any] | None
     files: dict[str, File]
 
@@ -241,7 +245,13 @@ def _verified(folder: Path, name: str) -> pl.DataFrame:
             f"{folder / name}: missing, or not the file its manifest vouches for; "
             "restore it from a backup, or move the run's folder away"
         )
-    return pl.read_parquet(folder / name)
+    return _as_of_now(pl.read_parquet(folder / name), SCHEMAS[name])
+
+
+def _as_of_now(frame: pl.DataFrame, schema: pl.Schema) -> pl.DataFrame:
+    """A file of an earlier version lacks the columns that came later: nobody recorded them, so they are null."""
+    missing = [pl.lit(None, kind).alias(name) for name, kind in schema.items() if name not in frame.columns]
+    return frame.with_columns(missing).select(schema.names())
 
 
 def _concat(frames: Iterable[pl.DataFrame], schema: pl.Schema) -> pl.DataFrame:

@@ -3,6 +3,7 @@
 import re
 import socket
 import socketserver
+import ssl
 import struct
 import threading
 from collections.abc import Callable, Iterator
@@ -41,9 +42,13 @@ class Served:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}/v1"
 
+    @property
+    def secure_url(self) -> str:
+        return f"https://localhost:{self.port}/v1"
+
 
 @contextmanager
-def serving(script: Script | Callable[[int], Script]) -> Iterator[Served]:
+def serving(script: Script | Callable[[int], Script], tls: ssl.SSLContext | None = None) -> Iterator[Served]:
     """Serve `script` (or `script(n)` for the n-th request) until the block ends."""
     served, over = Served(), threading.Event()
 
@@ -52,6 +57,8 @@ def serving(script: Script | Callable[[int], Script]) -> Iterator[Served]:
             served.connections += 1
             self.request.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             try:
+                if tls:
+                    self.request = tls.wrap_socket(self.request, server_side=True)
                 while (request := _read_request(self.request)) and not over.is_set():
                     served.requests.append(request)
                     steps = script(len(served.requests) - 1) if callable(script) else script
@@ -59,6 +66,8 @@ def serving(script: Script | Callable[[int], Script]) -> Iterator[Served]:
                         return
             except OSError:
                 return
+            finally:
+                self.request.close()
 
     class Server(socketserver.ThreadingTCPServer):
         daemon_threads = True

@@ -86,6 +86,7 @@ def reads(script: list[tuple[float, bytes]], request_id: str = "run/0000") -> li
             "request_id": request_id,
             "read_index": n,
             "at_ns": round(at * MS),
+            "user_ns": round(at * MS),
             "wire_bytes": len(data),
             "payload": data,
         }

@@ -9,7 +9,7 @@ import httpx
 import msgspec
 
 from pipeline.collect import workload as prompts
-from pipeline.collect.transport import CLOCK_SOURCE, Recording, RequestFailed
+from pipeline.collect.transport import Recording, RequestFailed
 from pipeline.plan import Plan, Run
 
 # Kept from responses: what identifies, times or limits them. Everything else (cookies, keys) is dropped.
@@ -118,18 +118,19 @@ def _trace(job: Job, index: int, scheduled_ns: int, body: bytes, recording: Reco
         "error": recording.error,
         "read_count": len(recording.stamps_ns),
         "body_bytes": recording.body_bytes,
-        "clock_source": CLOCK_SOURCE,
+        "clock_source": recording.clock_source,
     }
-    rows = zip(recording.stamps_ns, recording.wire_bytes, recording.payloads, strict=True)
+    rows = zip(recording.stamps_ns, recording.user_ns, recording.wire_bytes, recording.payloads, strict=True)
     reads = [
         {
             "request_id": request_id,
             "read_index": number,
             "at_ns": stamp - (sent or 0),
+            "user_ns": user - (sent or 0),
             "wire_bytes": size,
             "payload": payload,
         }
-        for number, (stamp, size, payload) in enumerate(rows)
+        for number, (stamp, user, size, payload) in enumerate(rows)
     ]
     return Trace(request, reads)
 

@@ -1,23 +1,31 @@
 import asyncio
+import random
 import socket
+import ssl
+import statistics
+import struct
+import sys
+import threading
+import time
 
 import httpx
 import pytest
 
-from pipeline.collect.transport import BODY_LIMIT, Recording, RequestFailed, StampedTransport
+from pipeline.collect.transport import BODY_LIMIT, HEAD_LIMIT, Recording, RequestFailed, StampedTransport, clock
+from tests import certificates, proxies
 from tests.servers import HEAD, chunked, serving
 
 
-def send(url, times=1, timeout=5.0):
+def send(url, times=1, timeout=5.0, content=b"{}", verify=None):
     """Send the same request `times` times over one client; return the recordings."""
 
     async def run():
         recordings = []
-        async with httpx.AsyncClient(transport=StampedTransport()) as client:
+        async with httpx.AsyncClient(transport=StampedTransport(verify)) as client:
             for _ in range(times):
                 recording = Recording()
                 recordings.append(recording)
-                request = client.build_request("POST", url, content=b"{}", extensions={"recording": recording})
+                request = client.build_request("POST", url, content=content, extensions={"recording": recording})
                 try:
                     async with asyncio.timeout(timeout):
                         await client.send(request, stream=True)
@@ -137,3 +145,153 @@ def test_what_is_recorded_does_not_depend_on_how_the_bytes_were_cut(split):
     head = pieces[0] if b"chunked" in pieces[0] else b""
     with serving([whole] if not head else pieces) as server:
         assert body(only(server.url)) == b"data: a\n\ndata: b\n\n"
+
+
+def test_an_endless_head_is_cut_at_the_limit():
+    with serving([b"HTTP/1.1 200 OK\r\n", *[b"x-padding: " + b"x" * 8000 + b"\r\n"] * 60]) as server:
+        recording = only(server.url)
+    assert recording.outcome in ("over_limit", "bad_framing")
+    assert recording.head_bytes < HEAD_LIMIT + (1 << 17)
+
+
+def test_a_request_larger_than_the_socket_takes_at_once_arrives_whole():
+    content = random.Random(1).randbytes(8 << 20)
+    with serving(chunked(b"x")) as server:
+        assert only(server.url, content=content, timeout=30).outcome == "ended"
+        assert server.requests[0].endswith(content)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="receive stamps of the kernel are Linux' own")
+def test_the_kernel_stamps_reads_and_its_stamps_lie_before_ours():
+    with serving([step for part in chunked(*[b"x"] * 20) for step in (part, 0.005)]) as server:
+        recording = only(server.url)
+    assert recording.clock_source == "kernel"
+    delays = [user - kernel for kernel, user in zip(recording.stamps_ns, recording.user_ns, strict=True)]
+    assert min(delays) >= 0
+    assert statistics.median(delays) < 5_000_000
+    assert all(stamp > recording.sent_ns for stamp in recording.stamps_ns)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="receive stamps of the kernel are Linux' own")
+def test_a_busy_loop_delays_our_stamp_but_not_the_kernels():
+    async def run(url):
+        recording = Recording()
+        async with httpx.AsyncClient(transport=StampedTransport()) as client:
+            request = client.build_request("POST", url, content=b"{}", extensions={"recording": recording})
+            asyncio.get_running_loop().call_later(0.05, time.sleep, 0.3)
+            await client.send(request, stream=True)
+        return recording
+
+    first, *rest = chunked(b"x")
+    with serving([first, 0.15, *rest]) as server:
+        recording = asyncio.run(run(server.url))
+    assert recording.user_ns[-1] - recording.stamps_ns[-1] > 100_000_000
+
+
+def test_without_kernel_stamps_ours_are_used_and_said_so(monkeypatch):
+    monkeypatch.setattr("pipeline.collect.transport.clock.enable", lambda _: False)
+    with serving(chunked(b"x")) as server:
+        recording = only(server.url)
+    assert recording.clock_source == "user"
+    assert recording.stamps_ns == recording.user_ns
+
+
+def test_a_step_of_the_wall_clock_is_seen_and_does_not_move_the_stamps(monkeypatch):
+    wall = clock.WallClock()
+    step = 3_600_000_000_000
+    now = time.time_ns
+    monkeypatch.setattr("pipeline.collect.transport.clock.time.time_ns", lambda: now() + step)
+    arrived = now() + step
+    user = time.monotonic_ns()
+    timespec = struct.pack("qq", *divmod(arrived, 1_000_000_000))
+    ancillary = [(socket.SOL_SOCKET, 35, timespec)]
+    assert wall.stamp(ancillary, user) is None  # from the future, by the old offset
+    assert wall.steps == 1
+    later = time.monotonic_ns()
+    assert abs(wall.stamp(ancillary, later) - user) < 5_000_000
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    return certificates.make(tmp_path_factory.mktemp("tls"))
+
+
+def test_over_tls_the_body_is_the_same_and_every_read_has_its_stamp(certificate):
+    script = chunked(b"data: a\n\n", b"data: b\n\n")
+    trusting = ssl.create_default_context(cafile=str(certificate.path))
+    with serving([step for part in script for step in (part, 0.02)], tls=certificate.server()) as server:
+        first, second = send(server.secure_url, times=2, verify=trusting)
+    for recording in (first, second):
+        assert (recording.outcome, body(recording)) == ("ended", b"data: a\n\ndata: b\n\n")
+        assert len(recording.stamps_ns) >= len(script)
+    assert first.tls_ns > 0
+    assert (second.is_connection_reused, second.tls_ns) == (True, None)
+
+
+def test_the_certificates_of_the_environment_are_trusted(certificate, monkeypatch):
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate.path))
+    with serving(chunked(b"x"), tls=certificate.server()) as server:
+        assert only(server.secure_url).outcome == "ended"
+
+
+def test_a_certificate_that_nobody_vouches_for_is_refused_before_the_request(certificate):
+    with serving(chunked(b"x"), tls=certificate.server()) as server:
+        recording = only(server.secure_url)
+        assert server.requests == []
+    assert (recording.outcome, recording.sent_ns) == ("not_connected", None)
+    assert "certificate" in recording.error.lower()
+
+
+def test_a_server_that_does_not_speak_tls_is_not_connected():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def greet():
+            connection, _ = server.accept()
+            with connection:
+                connection.sendall(b"220 smtp.example\r\n")
+                connection.recv(1000)
+
+        thread = threading.Thread(target=greet)
+        thread.start()
+        recording = only(f"https://127.0.0.1:{server.getsockname()[1]}/")
+        thread.join()
+    assert (recording.outcome, recording.sent_ns) == ("not_connected", None)
+
+
+@pytest.fixture
+def proxied(monkeypatch):
+    """A name that only the proxy can reach, and a proxy that reaches this machine."""
+    with proxies.tunnel() as proxy:
+        for name in ("http_proxy", "https_proxy"):
+            monkeypatch.setenv(name, f"http://user:pass@127.0.0.1:{proxy.port}")
+        monkeypatch.setenv("no_proxy", "")
+        yield proxy
+
+
+def test_tls_goes_through_the_proxys_tunnel(proxied, certificate):
+    trusting = ssl.create_default_context(cafile=str(certificate.path))
+    with serving(chunked(b"x"), tls=certificate.server()) as server:
+        recording = only(f"https://provider.test:{server.port}/v1", verify=trusting)
+    assert (recording.outcome, body(recording)) == ("ended", b"x")
+    assert proxied.heads[0].startswith(b"CONNECT provider.test:")
+    assert b"Proxy-Authorization: Basic dXNlcjpwYXNz" in proxied.heads[0]
+
+
+def test_plain_http_tells_the_proxy_the_whole_address(proxied):
+    with serving(chunked(b"x")) as server:
+        recording = only(f"http://provider.test:{server.port}/v1")
+    assert recording.outcome == "ended"
+    assert proxied.heads[0].startswith(b"POST http://provider.test:")
+
+
+def test_a_refusing_proxy_is_named(proxied):
+    proxied.refuses = True
+    recording = only("https://provider.test/v1")
+    assert recording.outcome == "not_connected"
+    assert "the proxy refused the tunnel" in recording.error
+
+
+def test_this_machine_is_never_reached_through_a_proxy(proxied):
+    with serving(chunked(b"x")) as server:
+        assert only(server.url).outcome == "ended"
+    assert proxied.heads == []

@@ -1,0 +1,149 @@
+"""An HTTP/1.1 transport for httpx that stamps every socket read before anyone looks at it.
+
+Belongs here: sockets, stamps, HTTP framing. Does not: what the body means. One request at a time on each
+connection; no redirects, compression or retries.
+"""
+
+import asyncio
+import socket
+import ssl
+import time
+from collections import defaultdict
+from collections.abc import AsyncIterable, Sequence
+from typing import Any
+
+import httpx
+
+from pipeline.collect.transport.clock import WallClock
+from pipeline.collect.transport.connection import Connection
+from pipeline.collect.transport.proxy import HEAD_END, Proxy, check_tunnel, proxy_for
+from pipeline.collect.transport.recording import BODY_LIMIT, HEAD_LIMIT, Recording
+
+__all__ = ["BODY_LIMIT", "HEAD_LIMIT", "Recording", "RequestFailed", "StampedTransport"]
+
+Origin = tuple[str, str, int]
+
+
+class RequestFailed(httpx.TransportError):
+    """The response did not end as HTTP says it should; the `Recording` tells how."""
+
+
+class StampedTransport(httpx.AsyncBaseTransport):
+    """Sends requests whose `extensions["recording"]` is a `Recording`, and fills that.
+
+    Responses are returned whole. `verify` defaults to the certificates that httpx trusts (`SSL_CERT_FILE`
+    and `SSL_CERT_DIR` are respected).
+    """
+
+    def __init__(self, verify: ssl.SSLContext | None = None) -> None:
+        self.wall = WallClock()
+        self._tls = verify
+        self._idle: dict[Origin, list[Connection]] = defaultdict(list)
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send one request and wait for the end of its response.
+
+        Raises `httpx.ConnectError` when no connection could be made and `RequestFailed` when the response
+        broke off; in both cases, and on cancellation, the recording holds what there was.
+        """
+        recording: Recording = request.extensions["recording"]
+        scheme, host = request.url.scheme, request.url.host
+        origin = (scheme, host, request.url.port or (443 if scheme == "https" else 80))
+        body = b"".join([part async for part in _stream(request)])
+        connection, via = await self._connection(origin, recording)
+        message = _head(request, via if scheme == "http" else None) + body
+        over = connection.send(recording, message)
+        try:
+            await over
+        except asyncio.CancelledError:
+            connection.give_up()
+            raise
+        if not connection.is_closed:
+            self._idle[origin].append(connection)
+        if recording.outcome != "ended":
+            raise RequestFailed(recording.error or recording.outcome)
+        return httpx.Response(
+            recording.status or 0, headers=recording.headers, content=b"".join(recording.payloads)
+        )
+
+    async def _connection(self, origin: Origin, recording: Recording) -> tuple[Connection, Proxy | None]:
+        """An idle connection or a new one, and the proxy that it goes through."""
+        via = proxy_for(origin[0], origin[1])
+        idle = self._idle[origin]
+        while idle:
+            connection = idle.pop()
+            if not connection.is_closed:
+                recording.is_connection_reused = True
+                return connection, via
+        recording.is_connection_reused = False
+        try:
+            return await self._open(origin, via, recording), via
+        except OSError as error:
+            recording.outcome = "not_connected"
+            recording.error = f"{origin[1]}:{origin[2]}: {error}"
+            raise httpx.ConnectError(recording.error) from error
+
+    async def _open(self, origin: Origin, via: Proxy | None, recording: Recording) -> Connection:
+        """Open a connection phase by phase: DNS, TCP (and the proxy's tunnel), TLS, each timed."""
+        scheme, host, port = origin
+        started = recording.connect_started_ns = time.monotonic_ns()
+        to = (via.host, via.port) if via else (host, port)
+        addresses = await asyncio.get_running_loop().getaddrinfo(*to, type=socket.SOCK_STREAM)
+        resolved = time.monotonic_ns()
+        recording.dns_ns = resolved - started
+        connection = Connection(await _first_answering(addresses), self.wall)
+        try:
+            if via and scheme == "https":
+                check_tunnel(await connection.converse(via.connect(host, port), HEAD_END, HEAD_LIMIT))
+            connected = time.monotonic_ns()
+            recording.tcp_ns = connected - resolved
+            if scheme == "https":
+                self._tls = self._tls or httpx.create_ssl_context()
+                await connection.secure(self._tls, host)
+                recording.tls_ns = time.monotonic_ns() - connected
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    async def aclose(self) -> None:
+        """Close idle connections."""
+        for connections in self._idle.values():
+            for connection in connections:
+                connection.close()
+        self._idle.clear()
+
+
+async def _first_answering(addresses: Sequence[tuple[Any, ...]]) -> socket.socket:
+    """Connect to the first address that answers."""
+    loop = asyncio.get_running_loop()
+    failure = OSError("the name has no address")
+    for family, kind, protocol, _, address in addresses:
+        made = socket.socket(family, kind, protocol)
+        made.setblocking(False)
+        try:
+            await loop.sock_connect(made, address)
+        except OSError as error:
+            made.close()
+            failure = error
+        except BaseException:
+            made.close()
+            raise
+        else:
+            return made
+    raise failure
+
+
+def _stream(request: httpx.Request) -> AsyncIterable[bytes]:
+    assert isinstance(request.stream, AsyncIterable)  # noqa: S101 - httpx.AsyncClient makes no other
+    return request.stream
+
+
+def _head(request: httpx.Request, via: Proxy | None) -> bytes:
+    """The request's head as HTTP/1.1 bytes; a proxy is told the whole address."""
+    target = str(request.url).encode() if via else request.url.raw_path
+    lines = [request.method.encode() + b" " + target + b" HTTP/1.1"]
+    lines += [name + b": " + value for name, value in request.headers.raw]
+    if via and via.authorization:
+        lines.append(b"Proxy-Authorization: " + via.authorization)
+    return b"\r\n".join(lines) + HEAD_END

@@ -1,0 +1,184 @@
+"""One socket and the request on it. On every read: stamp first, store second, take apart third."""
+
+import asyncio
+import contextlib
+import socket
+import ssl
+import time
+
+import httptools
+
+from pipeline.collect.transport import clock
+from pipeline.collect.transport.clock import WallClock
+from pipeline.collect.transport.framing import Response
+from pipeline.collect.transport.recording import BODY_LIMIT, HEAD_LIMIT, Recording
+from pipeline.collect.transport.tls import Tls
+
+READ_BYTES = 64 * 2**10
+
+_buffer = memoryview(bytearray(READ_BYTES))  # shared: a read is copied out before the next one can begin
+
+
+class Connection:
+    """A connected, non-blocking socket that carries one request at a time.
+
+    The task that waits for a response is woken once, when it is over, never once a read.
+    """
+
+    def __init__(self, connected: socket.socket, wall: WallClock) -> None:
+        self.is_closed = False
+        self._socket = connected
+        self._wall = wall
+        self._tls: Tls | None = None
+        self._response: Response | None = None
+        self._over: asyncio.Future[None] | None = None
+        self._unsent = b""
+        self._loop = asyncio.get_running_loop()
+        self._is_stamped = clock.enable(connected)
+        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    async def secure(self, context: ssl.SSLContext, host: str) -> None:
+        """Shake hands. Raises `ssl.SSLError` (certificate errors among them) and `OSError`."""
+        tls = Tls(context, host)
+        is_done, answer = tls.handshake(b"")
+        try:
+            while not is_done:
+                await self._loop.sock_sendall(self._socket, answer)
+                data = await self._loop.sock_recv(self._socket, READ_BYTES)
+                if not data:
+                    raise ConnectionResetError("the server closed the connection during the TLS handshake")
+                is_done, answer = tls.handshake(data)
+        except ssl.SSLError:
+            with contextlib.suppress(OSError):
+                await self._loop.sock_sendall(self._socket, tls.alert())
+            raise
+        await self._loop.sock_sendall(self._socket, answer)
+        self._tls = tls
+
+    async def converse(self, message: bytes, until: bytes, limit: int) -> bytes:
+        """Send and read up to `until`, before the connection carries requests (a proxy's CONNECT)."""
+        await self._loop.sock_sendall(self._socket, message)
+        data = b""
+        while until not in data and len(data) <= limit:
+            more = await self._loop.sock_recv(self._socket, 4096)
+            if not more:
+                raise ConnectionResetError("closed by the proxy")
+            data += more
+        return data
+
+    def send(self, recording: Recording, message: bytes) -> "asyncio.Future[None]":
+        """Write a request; the future is done when its response is over, however it ended."""
+        self._response = Response(recording)
+        self._over = over = self._loop.create_future()
+        self._unsent = self._tls.encrypt(message) if self._tls else message
+        self._loop.add_reader(self._socket, self._on_readable)
+        recording.sent_ns = time.monotonic_ns()
+        self._write()
+        return over
+
+    def _write(self) -> None:
+        """Write what the socket takes now, and come back for the rest."""
+        try:
+            sent = self._socket.send(self._unsent)
+        except (BlockingIOError, InterruptedError):
+            sent = 0
+        except OSError as error:
+            self._unsent = b""
+            self._loop.remove_writer(self._socket)
+            self._lost(f"cannot send: {error}")
+            return
+        was_waiting = bool(self._unsent[sent:])
+        self._unsent = self._unsent[sent:]
+        if was_waiting:
+            self._loop.add_writer(self._socket, self._write)
+        else:
+            self._loop.remove_writer(self._socket)
+
+    def _on_readable(self) -> None:
+        try:
+            size, ancillary, _, _ = self._socket.recvmsg_into([_buffer], clock.ANCILLARY_BYTES)
+            user_ns = time.monotonic_ns()
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError as error:
+            self._lost(f"connection lost: {error}")
+            return
+        response = self._response
+        if size == 0:
+            self._lost("the server closed the connection before the response was complete")
+        elif response is None:  # bytes nobody asked for: this connection can no longer be trusted
+            self.close()
+        else:
+            data = bytes(_buffer[:size])
+            kernel_ns = self._wall.stamp(ancillary, user_ns) if self._is_stamped else None
+            recording = response.recording
+            recording.stamps_ns.append(user_ns if kernel_ns is None else kernel_ns)
+            recording.user_ns.append(user_ns)
+            recording.wire_bytes.append(size)
+            recording.kernel_stamps += kernel_ns is not None
+            self._take_apart(response, data)
+
+    def _take_apart(self, response: Response, data: bytes) -> None:
+        recording = response.recording
+        is_closed = False
+        try:
+            if self._tls is not None:
+                data, is_closed, answer = self._tls.decrypt(data)
+                self._unsent += answer
+                if answer:
+                    self._write()
+            payload = response.feed(data) if data else b""
+        except (httptools.HttpParserError, ssl.SSLError) as error:
+            recording.payloads.append(data)
+            recording.body_bytes += len(data)
+            self._finish("bad_framing", f"not HTTP/1.1 as announced: {error}")
+            return
+        recording.payloads.append(payload)
+        recording.body_bytes += len(payload)
+        if not response.has_headers:
+            recording.head_bytes += len(data)
+        if response.is_over:
+            self._finish("ended")
+        elif recording.body_bytes > BODY_LIMIT:
+            self._finish("over_limit", f"body longer than {BODY_LIMIT} bytes")
+        elif recording.head_bytes > HEAD_LIMIT:
+            self._finish("over_limit", f"headers longer than {HEAD_LIMIT} bytes")
+        elif is_closed:
+            self._lost("the server closed the TLS connection before the response was complete")
+
+    def _lost(self, why: str) -> None:
+        """The peer is gone: that ends a body without a length, and breaks off any other."""
+        response = self._response
+        if response is None:
+            self.close()
+        elif response.has_headers and not response.is_sized:
+            self._finish("ended")
+        else:
+            self._finish("broken_off", why)
+
+    def give_up(self) -> None:
+        """Stop waiting for the response in flight; the connection is of no more use."""
+        self._finish("cancelled", "given up by us")
+
+    def _finish(self, outcome: str, error: str | None = None) -> None:
+        """Close the books of the request in flight."""
+        response, over = self._response, self._over
+        if response is None or over is None:
+            return
+        recording = response.recording
+        recording.outcome, recording.error = outcome, error
+        is_complete = outcome == "ended" and len(recording.stamps_ns) > 0
+        recording.end_ns = recording.stamps_ns[-1] if is_complete else time.monotonic_ns()
+        self._response = self._over = None
+        if outcome != "ended" or not response.keeps_alive or self._unsent:
+            self.close()
+        if not over.done():
+            over.set_result(None)
+
+    def close(self) -> None:
+        """Drop the connection at once."""
+        if not self.is_closed:
+            self.is_closed = True
+            self._loop.remove_reader(self._socket)
+            self._loop.remove_writer(self._socket)
+            self._socket.close()

@@ -1,0 +1,67 @@
+"""Proxies of the environment (`HTTPS_PROXY`, `NO_PROXY`, …), as every other tool on the machine uses them."""
+
+import base64
+import ipaddress
+from dataclasses import dataclass
+from urllib.parse import unquote, urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+HEAD_END = b"\r\n\r\n"
+
+
+@dataclass(frozen=True)
+class Proxy:
+    """Where an HTTP proxy listens, and the header that lets us in."""
+
+    host: str
+    port: int
+    authorization: bytes | None
+
+    def connect(self, host: str, port: int) -> bytes:
+        """The request that asks for a tunnel."""
+        to = f"{host}:{port}".encode()
+        head = b"CONNECT " + to + b" HTTP/1.1\r\nHost: " + to + b"\r\n"
+        return (
+            head
+            + (b"Proxy-Authorization: " + self.authorization + b"\r\n" if self.authorization else b"")
+            + b"\r\n"
+        )
+
+
+def proxy_for(scheme: str, host: str) -> Proxy | None:
+    """The proxy for a host, or None; this machine itself is never reached through one."""
+    if _is_here(host) or proxy_bypass(host):
+        return None
+    proxies = getproxies()
+    url = proxies.get(scheme) or proxies.get("all")
+    if not url:
+        return None
+    parts = urlsplit(url if "://" in url else f"http://{url}")
+    if parts.scheme != "http" or not parts.hostname:
+        raise OSError(f"proxy {url!r} is not supported; use an http:// proxy, or put {host} into NO_PROXY")
+    return Proxy(parts.hostname, parts.port or 80, _basic(parts.username, parts.password))
+
+
+def _basic(user: str | None, password: str | None) -> bytes | None:
+    if user is None:
+        return None
+    plain = f"{unquote(user)}:{unquote(password or '')}".encode()
+    return b"Basic " + base64.b64encode(plain)
+
+
+def _is_here(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def check_tunnel(answer: bytes) -> None:
+    """Raise `ConnectionRefusedError` with the proxy's own words unless it opened the tunnel."""
+    status = answer.split(b"\r\n", 1)[0].decode("latin-1")
+    if " 200" not in status[:13]:
+        raise ConnectionRefusedError(f"the proxy refused the tunnel: {status}")
+    if not answer.endswith(HEAD_END):
+        raise ConnectionRefusedError("the proxy sent more than its answer to CONNECT")
