@@ -37,7 +37,6 @@ _REQUESTS: Columns = {
     "tokens_requested": pl.Int64,
     "scheduled_ns": pl.Int64,
     "sent_ns": pl.Int64,
-    "sent_kernel_ns": pl.Int64,
     "connect_started_ns": pl.Int64,
     "dns_ns": pl.Int64,
     "tcp_ns": pl.Int64,

@@ -86,7 +86,6 @@ async def record(client: httpx.AsyncClient, job: Job, index: int, scheduled_ns: 
 def _trace(job: Job, index: int, scheduled_ns: int, body: bytes, recording: Recording) -> Trace:
     request_id = f"{job.run.id}/{index:04d}"
     sent = recording.sent_ns
-    sent_kernel = recording.sent_kernel_ns
     started = recording.connect_started_ns
     end = recording.end_ns if recording.outcome != "timed_out" else time.monotonic_ns()
     target = job.plan.targets[job.run.target]
@@ -107,7 +106,6 @@ def _trace(job: Job, index: int, scheduled_ns: int, body: bytes, recording: Reco
         "tokens_requested": job.plan.workloads[job.run.workload].output_tokens,
         "scheduled_ns": scheduled_ns - job.anchor_ns,
         "sent_ns": None if sent is None else sent - job.anchor_ns,
-        "sent_kernel_ns": None if sent is None or sent_kernel is None else sent_kernel - sent,
         "connect_started_ns": None if started is None else started - job.anchor_ns,
         "dns_ns": recording.dns_ns,
         "tcp_ns": recording.tcp_ns,

@@ -12,7 +12,6 @@ INPUTS = ("trace", "events")
 _MARKS = {
     "scheduled_ns": "When the load wanted the request to start; ns from the run's clock anchor",
     "sent_ns": "When its first byte was handed to an open connection; ns from the run's clock anchor",
-    "sent_kernel_ns": "When the kernel transmitted it, ns from sent; null where the kernel does not tell",
     "connect_started_ns": "When connecting began; ns from the run's clock anchor; null on a reused connection",
     "dns_ns": "Name resolution, ns; null on a reused connection",
     "tcp_ns": "TCP handshake, ns; null on a reused connection",

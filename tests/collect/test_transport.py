@@ -170,7 +170,6 @@ def test_the_kernel_stamps_reads_and_its_stamps_lie_before_ours():
     assert min(delays) >= 0
     assert statistics.median(delays) < 5_000_000
     assert all(stamp > recording.sent_ns for stamp in recording.stamps_ns)
-    assert recording.sent_ns < recording.sent_kernel_ns < recording.stamps_ns[0]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="receive stamps of the kernel are Linux' own")
@@ -205,7 +204,7 @@ def test_a_step_of_the_wall_clock_is_seen_and_does_not_move_the_stamps(monkeypat
     arrived = now() + step
     user = time.monotonic_ns()
     timespec = struct.pack("qq", *divmod(arrived, 1_000_000_000))
-    ancillary = [(socket.SOL_SOCKET, 37, timespec)]
+    ancillary = [(socket.SOL_SOCKET, 35, timespec)]
     assert wall.stamp(ancillary, user) is None  # from the future, by the old offset
     assert wall.steps == 1
     later = time.monotonic_ns()

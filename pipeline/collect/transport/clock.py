@@ -1,4 +1,4 @@
-"""Kernel stamps of what was received and sent, mapped to the monotonic clock.
+"""Kernel receive stamps, mapped to the monotonic clock.
 
 The kernel stamps a packet with the wall clock. Wall and monotonic clock are slewed alike, so their offset is
 constant until somebody sets the wall clock: it is sampled with a stated error, and again often enough that a
@@ -10,16 +10,10 @@ import struct
 import time
 from dataclasses import dataclass
 
-# Linux' numbers, which the socket module does not name (include/uapi/asm-generic/socket.h and linux/net_tstamp.h).
-# The control message of a stamp has the number of its option.
-_SO_TIMESTAMPING = 37
-_TX_SOFTWARE, _RX_SOFTWARE, _SOFTWARE, _OPT_TSONLY = 1 << 1, 1 << 3, 1 << 4, 1 << 11
-_MSG_ERRQUEUE = 0x2000
-_TIMESPEC = struct.Struct("qq")  # the first of three is the software stamp
-ANCILLARY_BYTES = socket.CMSG_SPACE(3 * _TIMESPEC.size) if hasattr(socket, "CMSG_SPACE") else 0
-
-TRANSMIT = [(socket.SOL_SOCKET, _SO_TIMESTAMPING, struct.pack("I", _TX_SOFTWARE))]
-"""What to give `sendmsg` so that the kernel stamps the moment at which it transmits."""
+# Linux' SO_TIMESTAMPNS; the socket module does not name it. Its control message has the same number.
+_SO_TIMESTAMPNS = 35
+_TIMESPEC = struct.Struct("qq")
+ANCILLARY_BYTES = socket.CMSG_SPACE(_TIMESPEC.size) if hasattr(socket, "CMSG_SPACE") else 0
 
 SAMPLES = 32
 SAMPLE_EVERY_NS = 500_000_000
@@ -29,11 +23,11 @@ Ancillary = list[tuple[int, int, bytes]]
 
 
 def enable(connection: socket.socket) -> bool:
-    """Ask the kernel for stamps on a socket; False where the platform has none."""
+    """Ask the kernel for receive stamps on a socket; False where the platform has none."""
     if not ANCILLARY_BYTES or not hasattr(socket, "SO_PEERCRED"):  # the latter: only Linux numbers options so
         return False
     try:
-        connection.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPING, _RX_SOFTWARE | _SOFTWARE | _OPT_TSONLY)
+        connection.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
     except OSError:
         return False
     return True
@@ -69,24 +63,13 @@ class WallClock:
         if user_ns - self.sampled_ns > SAMPLE_EVERY_NS:
             self.check()
         for level, kind, data in ancillary:
-            if level == socket.SOL_SOCKET and kind == _SO_TIMESTAMPING and len(data) >= _TIMESPEC.size:
+            if level == socket.SOL_SOCKET and kind == _SO_TIMESTAMPNS and len(data) >= _TIMESPEC.size:
                 seconds, nanoseconds = _TIMESPEC.unpack_from(data)
                 stamp: int = seconds * 1_000_000_000 + nanoseconds - self.offset_ns
                 if stamp <= user_ns + self.error_ns:
                     return min(stamp, user_ns)
                 self.check()
         return None
-
-
-def transmitted(connection: socket.socket) -> Ancillary:
-    """The control messages that tell when the kernel transmitted; empties the socket's error queue."""
-    found: Ancillary = []
-    while True:
-        try:
-            _, ancillary, _, _ = connection.recvmsg(0, 4 * ANCILLARY_BYTES, _MSG_ERRQUEUE)
-        except OSError:
-            return found
-        found += ancillary
 
 
 def _sample() -> tuple[int, int, int]:

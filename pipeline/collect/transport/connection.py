@@ -5,7 +5,6 @@ import contextlib
 import socket
 import ssl
 import time
-from collections.abc import Sequence
 
 import httptools
 
@@ -74,13 +73,13 @@ class Connection:
         self._unsent = self._tls.encrypt(message) if self._tls else message
         self._loop.add_reader(self._socket, self._on_readable)
         recording.sent_ns = time.monotonic_ns()
-        self._write(clock.TRANSMIT if self._is_stamped else [])
+        self._write()
         return over
 
-    def _write(self, ancillary: Sequence[tuple[int, int, bytes]] = ()) -> None:
+    def _write(self) -> None:
         """Write what the socket takes now, and come back for the rest."""
         try:
-            sent = self._socket.sendmsg([self._unsent], ancillary)
+            sent = self._socket.send(self._unsent)
         except (BlockingIOError, InterruptedError):
             sent = 0
         except OSError as error:
@@ -100,7 +99,6 @@ class Connection:
             size, ancillary, _, _ = self._socket.recvmsg_into([_buffer], clock.ANCILLARY_BYTES)
             user_ns = time.monotonic_ns()
         except (BlockingIOError, InterruptedError):
-            self._note_transmission()
             return
         except OSError as error:
             self._lost(f"connection lost: {error}")
@@ -119,16 +117,6 @@ class Connection:
             recording.wire_bytes.append(size)
             recording.kernel_stamps += kernel_ns is not None
             self._take_apart(response, data)
-
-    def _note_transmission(self) -> None:
-        """Woken without anything to read: the kernel has stamped what we sent."""
-        latest_first = clock.transmitted(self._socket)[::-1]
-        stamp = self._wall.stamp(latest_first, time.monotonic_ns())
-        if self._response is None or stamp is None:
-            return
-        recording = self._response.recording
-        if recording.sent_ns is not None and stamp >= recording.sent_ns:  # not of the request before
-            recording.sent_kernel_ns = stamp
 
     def _take_apart(self, response: Response, data: bytes) -> None:
         recording = response.recording

@@ -15,9 +15,8 @@ def _stamps() -> "array[int]":
 class Recording:
     """What the socket saw of one request. Times are nanoseconds of the monotonic clock.
 
-    `sent_ns` is taken right before the request is handed to the socket, `sent_kernel_ns` is the kernel's stamp
-    of its transmission. `stamps_ns` holds the best stamp of each read: the kernel's, mapped to the monotonic
-    clock, where it gave one, else `user_ns`, taken in this process right after the read returned.
+    `stamps_ns` holds the best stamp of each read: the kernel's, mapped to the monotonic clock, where it gave
+    one, else `user_ns`, taken in this process right after the read returned.
     """
 
     connect_started_ns: int | None = None
@@ -26,7 +25,6 @@ class Recording:
     tls_ns: int | None = None
     is_connection_reused: bool | None = None
     sent_ns: int | None = None
-    sent_kernel_ns: int | None = None
     stamps_ns: "array[int]" = field(default_factory=_stamps)
     user_ns: "array[int]" = field(default_factory=_stamps)
     wire_bytes: "array[int]" = field(default_factory=_stamps)
