@@ -10,6 +10,7 @@ import time
 
 import httpx
 import pytest
+import uvloop
 
 from pipeline.collect.transport import BODY_LIMIT, HEAD_LIMIT, Recording, RequestFailed, StampedTransport, clock
 from tests import certificates, proxies
@@ -33,7 +34,7 @@ def send(url, times=1, timeout=5.0, content=b"{}", verify=None):
                     pass
         return recordings
 
-    return asyncio.run(run())
+    return uvloop.run(run())
 
 
 def only(url, **more):
@@ -184,7 +185,7 @@ def test_a_busy_loop_delays_our_stamp_but_not_the_kernels():
 
     first, *rest = chunked(b"x")
     with serving([first, 0.15, *rest]) as server:
-        recording = asyncio.run(run(server.url))
+        recording = uvloop.run(run(server.url))
     assert recording.user_ns[-1] - recording.stamps_ns[-1] > 100_000_000
 
 
