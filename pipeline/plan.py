@@ -35,13 +35,19 @@ class _Stanza(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
 
 class Night(_Stanza, frozen=True, kw_only=True):
-    """When and how often: cron in UTC, rounds, the seed of order and prompts, the budget in USD."""
+    """When and how often: cron in UTC, rounds, the seed of order and prompts, the budget in USD.
+
+    `calibration_tok_s` and `calibration_tokens`: the streams that the recorder is calibrated on
+    (no tokens: it is not).
+    """
 
     cron: str
     rounds: Count
     round_pause_s: Annotated[float, msgspec.Meta(ge=0)]
     seed: int
     max_usd: Usd
+    calibration_tok_s: Annotated[float, msgspec.Meta(gt=0)]
+    calibration_tokens: Annotated[int, msgspec.Meta(ge=0)]
 
 
 class Family(_Stanza, frozen=True, kw_only=True):

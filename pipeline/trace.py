@@ -127,6 +127,25 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     files: dict[str, File]
 
 
+class Calibration(msgspec.Struct, frozen=True, kw_only=True):
+    """The recorder held against the truth server once, before or after a round. `error`: why it could not be."""
+
+    schema_version: int
+    night: date
+    round: int
+    moment: str
+    measured_at: str
+    concurrency: int
+    tok_s: float
+    found: dict[str, Any] | None
+    error: str | None
+
+    @property
+    def name(self) -> str:
+        """Its file's name, in order of time."""
+        return f"{self.measured_at.replace(':', '')}.r{self.round:02d}.{self.moment}.c{self.concurrency}.json"
+
+
 class Night(msgspec.Struct, frozen=True, kw_only=True):
     """The census of a night: every target of the plan, with the reason where it was not measured."""
 
@@ -227,6 +246,17 @@ def read_night(traces: Path, night: date) -> Night | None:
     """The census of a night, or None where none was taken."""
     path = traces / f"night={night.isoformat()}" / "targets.json"
     return msgspec.json.decode(path.read_bytes(), type=Night) if path.exists() else None
+
+
+def write_calibration(traces: Path, one: Calibration) -> None:
+    """Keep a calibration beside the runs that it speaks for."""
+    write_json(traces / f"night={one.night.isoformat()}" / "calibration" / one.name, one)
+
+
+def calibrations(traces: Path, night: date) -> list[Calibration]:
+    """All calibrations of a night, in order of time."""
+    found = sorted((traces / f"night={night.isoformat()}" / "calibration").glob("[!.]*.json"))
+    return [msgspec.json.decode(path.read_bytes(), type=Calibration) for path in found]
 
 
 def load(traces: Path, night: date) -> tuple[pl.DataFrame, pl.DataFrame]:

@@ -9,6 +9,8 @@ rounds = {rounds}
 round_pause_s = 0
 seed = 1
 max_usd = {max_usd}
+calibration_tok_s = 500.0
+calibration_tokens = {calibration_tokens}
 
 [families.f]
 title = "F"
@@ -50,7 +52,15 @@ usd_per_million_output = 2.0
 price_source = "made up"
 """
 
-DEFAULTS = {"rounds": 1, "max_usd": 1.0, "concurrency": 1, "requests": 2, "warmup": 1, "timeout_s": 5.0}
+DEFAULTS = {
+    "rounds": 1,
+    "max_usd": 1.0,
+    "concurrency": 1,
+    "requests": 2,
+    "warmup": 1,
+    "timeout_s": 5.0,
+    "calibration_tokens": 0,
+}
 
 
 def write(folder: Path, url: str = "http://127.0.0.1:9/v1", extra: str = "", **more: object) -> Path:

@@ -73,6 +73,20 @@ def test_figures_on_the_page_are_the_warehouses(page):
     assert "100.0 %" in said
 
 
+def test_without_a_calibration_the_page_says_that_the_error_is_unknown(page):
+    assert "the error of its figures is unknown, not zero" in words(page)
+
+
+def test_the_instruments_error_stands_beside_the_figures(layout):
+    nights.record(layout, target="hosted", **HOSTED)
+    nights.calibrate(layout, streams.NIGHT, stamp_error_p99_ns=21_000.0)
+    publish.build_night(layout, streams.NIGHT)
+    publish.publish_warehouse(layout)
+    said = words(publish.publish_site(layout))
+    assert "± 0.021 instrument" in said
+    assert "1 1 kernel 9.0 21.0" in said
+
+
 def test_every_metric_is_defined_on_the_page(page):
     said = words(page)
     for metric in METRICS.values():

@@ -22,6 +22,7 @@ from pipeline import plan as plans
 from pipeline import trace
 from pipeline.collect import engines, facts, load, loop, schedule
 from pipeline.collect import workload as prompts
+from pipeline.collect.calibrate import calibrate
 from pipeline.collect.recorder import Job, record
 from pipeline.collect.store import RunStore, recover
 from pipeline.collect.transport import StampedTransport
@@ -118,17 +119,45 @@ def _refuse_over_budget(this: Collection, targets: list[str]) -> None:
 
 
 async def _collect(this: Collection, due: list[Run]) -> list[trace.Manifest]:
-    """Record runs in order, starting each local engine once a round."""
+    """Record round after round, the instrument calibrated before and after each."""
     progress = _Progress(sum(schedule.size(this.plan, run) for run in due))
     recorded: list[trace.Manifest] = []
-    round_before = due[0].round if due else 0
-    for (round_, name), group in itertools.groupby(due, key=lambda run: (run.round, run.target)):
-        if round_ != round_before:
-            round_before = round_
+    for round_, of_round in itertools.groupby(due, key=lambda run: run.round):
+        if recorded:
             await asyncio.sleep(this.plan.night.round_pause_s)
-        progress.say(f"{name}, round {round_}")
-        recorded += await _record_target(this, list(group), progress)
+        runs = list(of_round)
+        await _calibrate(this, round_, "before", runs, progress)
+        for name, group in itertools.groupby(runs, key=lambda run: run.target):
+            progress.say(f"{name}, round {round_}")
+            recorded += await _record_target(this, list(group), progress)
+        await _calibrate(this, round_, "after", runs, progress)
     return recorded
+
+
+async def _calibrate(this: Collection, round_: int, moment: str, runs: list[Run], progress: "_Progress") -> None:
+    """Hold the recorder against the truth server, at the concurrency of every scenario of the round."""
+    night = this.plan.night
+    if night.calibration_tokens == 0:
+        return
+    for concurrency in sorted({this.plan.scenarios[run.scenario].concurrency for run in runs}):
+        progress.say(f"calibrating {moment} round {round_}, {concurrency} streams")
+        found, error = None, None
+        try:
+            found = await calibrate(concurrency, night.calibration_tok_s, night.calibration_tokens)
+        except (TokenclockError, httpx.TransportError) as failure:  # an unknown error is shown, not a lost night
+            error = str(failure)
+        one = trace.Calibration(
+            schema_version=trace.SCHEMA_VERSION,
+            night=this.night,
+            round=round_,
+            moment=moment,
+            measured_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
+            concurrency=concurrency,
+            tok_s=night.calibration_tok_s,
+            found=found,
+            error=error,
+        )
+        trace.write_calibration(this.layout.traces, one)
 
 
 async def _record_target(this: Collection, runs: list[Run], progress: "_Progress") -> list[trace.Manifest]:

@@ -21,14 +21,28 @@ from pipeline.layout import Layout
 from pipeline.tables.metrics import METRICS
 from pipeline.trace import replace
 
-DOWNLOADS = ("summary", "ttft", "output_speed", "throughput", "requests", "runs", "targets", "published_figures")
+DOWNLOADS = (
+    "summary",
+    "ttft",
+    "output_speed",
+    "throughput",
+    "requests",
+    "runs",
+    "targets",
+    "calibration",
+    "instrument",
+    "published_figures",
+)
 
 LATEST = """
 SELECT l.title, l.model_title, coalesce(l.hardware, 'not known') AS hardware, l.scenario, l.requests_sent,
        l.success_rate, t.n, t.p10 AS ttft_p10, t.p50 AS ttft_p50, t.p90 AS ttft_p90,
        s.p10 AS speed_p10, s.p50 AS speed_p50, s.p90 AS speed_p90, l.output_throughput_p50_tok_s AS throughput,
-       coalesce(s.token_source, '–') AS token_source, l.provenance
+       coalesce(s.token_source, '–') AS token_source, l.provenance, i.instrument_error_ms,
+       i.error_share AS ttft_error_share
 FROM latest_night AS l
+LEFT JOIN instrument AS i ON i.metric = 'ttft_ms'
+    AND (i.night, i.target, i.workload, i.scenario) = (l.night, l.target, l.workload, l.scenario)
 LEFT JOIN summary AS t ON t.metric = 'ttft_ms'
     AND (t.night, t.target, t.workload, t.scenario) = (l.night, l.target, l.workload, l.scenario)
 LEFT JOIN summary AS s ON s.metric = 'output_speed_tok_s'
@@ -57,6 +71,15 @@ PUBLISHED = """
 SELECT provider, model, metric, value, published_at, coalesce(hardware, '–') AS hardware,
        coalesce(precision, '–') AS precision, measured_by, source_url, confidence, note
 FROM published_figures ORDER BY family DESC, metric, value DESC, figure_id
+"""
+
+
+CALIBRATION = """
+SELECT concurrency, count(*) AS taken, string_agg(DISTINCT clock_source ORDER BY clock_source) AS clock_source,
+       max(stamp_error_p50_ns) / 1e3 AS stamp_p50_us, max(stamp_error_p99_ns) / 1e3 AS stamp_p99_us,
+       max(ttft_error_p50_ns) / 1e3 AS ttft_us, max(shared_read_share) AS shared, max(cpu_share) AS cpu
+FROM calibration WHERE night = (SELECT max(night) FROM summary) AND error IS NULL
+GROUP BY concurrency ORDER BY concurrency
 """
 
 
@@ -103,6 +126,7 @@ def _page(layout: Layout, con: duckdb.DuckDBPyConnection, files: list[Download])
             targets=_rows(con, TARGETS),
             run=next(iter(_rows(con, RUNS)), None),
             checks=_rows(con, CHECKS),
+            calibration=_rows(con, CALIBRATION),
             published=_rows(con, PUBLISHED),
             metrics=list(METRICS.values()),
             files=files,

@@ -1,6 +1,6 @@
 """A night as it was recorded: the input that every table comes from in the end."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
@@ -18,12 +18,20 @@ class Recorded:
     reads: pl.DataFrame
     manifests: list[trace.Manifest]
     census: trace.Night | None
+    calibrations: list[trace.Calibration] = field(default_factory=list)
 
     @classmethod
     def load(cls, traces: Path, night: date) -> "Recorded":
         """Read a night back; refuses files that their manifests do not vouch for."""
         requests, reads = trace.load(traces, night)
-        return cls(night, requests, reads, trace.manifests(traces, night), trace.read_night(traces, night))
+        return cls(
+            night,
+            requests,
+            reads,
+            trace.manifests(traces, night),
+            trace.read_night(traces, night),
+            trace.calibrations(traces, night),
+        )
 
     @classmethod
     def nothing(cls) -> "Recorded":

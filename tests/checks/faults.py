@@ -164,6 +164,21 @@ SUMMARY = {
     "medians_follow_from_requests": metric("output_speed_tok_s", p50=21.0),
 }
 
+CALIBRATION = {
+    "one_row_per_calibration": twice("calibration"),
+    "stamps_follow_writes": put("calibration", stamp_error_p50_ns=-5_000.0),
+    "calibrations_succeed": put("calibration", error="the truth server ended"),
+    "few_reads_are_shared": put("calibration", shared_read_share=0.2),
+}
+
+INSTRUMENT = {
+    "one_row_per_figure": twice("instrument"),
+    "figure_is_positive": put("instrument", figure_ms=0.0),
+    "error_stays_below_five_percent": put("instrument", error_share=0.06),
+    "error_stays_below_one_percent": put("instrument", error_share=0.02),
+    "every_figure_has_its_error": put("instrument", error_share=None),
+}
+
 FAULTS = {
     f"{table}.{check}": fault
     for table, faults in {
@@ -173,6 +188,8 @@ FAULTS = {
         "output_speed": OUTPUT_SPEED,
         "throughput": THROUGHPUT,
         "summary": SUMMARY,
+        "calibration": CALIBRATION,
+        "instrument": INSTRUMENT,
     }.items()
     for check, fault in faults.items()
 }

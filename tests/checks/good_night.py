@@ -1,7 +1,7 @@
 """A small night by hand: one run of a warm-up, ten successes and a refusal. What is downstream is built from it."""
 
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -10,6 +10,7 @@ import polars as pl
 from pipeline import tables, trace
 from pipeline.decode.events import SCHEMA
 from pipeline.layout import Layout
+from pipeline.tables.recorded import Recorded
 
 NIGHT = date(2026, 11, 3)
 RUN = "20261103-embedded-chat-short-single-1"
@@ -44,12 +45,31 @@ class Night:
             trace.write_parquet(frame, layout.table(name, NIGHT))
 
 
+def _calibration() -> pl.DataFrame:
+    """Two calibrations, as good as they come."""
+    found = {
+        "clock_source": "kernel", "scheduling": "ordinary", "streams": 1, "events": 104, "reads": 104,
+        "stamp_error_p50_ns": 9_000.0, "stamp_error_p99_ns": 17_000.0, "stamp_error_max_ns": 40_000.0,
+        "ttft_error_p50_ns": 17_000.0, "ttft_error_max_ns": 17_000.0, "shared_read_share": 0.0,
+        "loop_lag_p50_ns": 0.0, "loop_lag_max_ns": 1_000_000.0, "cpu_share": 0.02, "pacing_error_p50_ns": 2_000.0,
+    }  # fmt: skip
+    taken = [
+        trace.Calibration(
+            schema_version=1, night=NIGHT, round=1, moment=moment, measured_at=f"2026-11-03T02:0{minute}",
+            concurrency=1, tok_s=200.0, found=found, error=None,
+        )
+        for minute, moment in enumerate(("before", "after"))
+    ]  # fmt: skip
+    return tables.tables()["calibration"].build(replace(Recorded.nothing(), calibrations=taken))
+
+
 def good_night(only: Collection[int] = range(12)) -> Night:
     """The night, or what is left of it when only these requests were sent."""
     ids = [_request_id(index) for index in only]
     built = {name: frame.filter(pl.col("request_id").is_in(ids)) for name, frame in _recorded().items()}
     built["runs"] = _runs()
-    for name in ("ttft", "output_speed", "throughput", "summary"):
+    built["calibration"] = _calibration()
+    for name in ("ttft", "output_speed", "throughput", "summary", "instrument"):
         table = tables.tables()[name]
         built[name] = table.build(*(built[one] for one in table.inputs))
     return Night(

@@ -42,7 +42,7 @@ def suite(**changes: Any) -> str:
         ({"events.json": suite(notes="  ")}, "notes"),
         ({"events.json": suite(type="unexpected_rows_expectation")}, "put it into events.at_is_known.sql"),
         ({"events.json": suite().replace('"events"', '"requests"')}, "name it 'events' like its file"),
-        ({"event.json": suite()}, "there is no table 'event'; name one of events"),
+        ({"event.json": suite()}, "there is no table 'event'; name one of calibration, events"),
         ({"events.yaml": ""}, "call it <table>.json or <table>.<rule>.sql"),
         ({"events.sql": RULE}, "call it <table>.json or <table>.<rule>.sql"),
         (

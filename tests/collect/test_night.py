@@ -208,3 +208,25 @@ def test_a_changed_trace_is_refused(layout, tmp_path):
     path.write_bytes(path.read_bytes()[:-1] + b"x")
     with pytest.raises(trace.TraceError, match=r"reads\.parquet"):
         trace.load(layout.traces, manifest.night)
+
+
+def test_the_recorder_is_calibrated_before_and_after_each_round(layout, tmp_path):
+    with serving(STREAM) as server:
+        path = plans.write(tmp_path, server.url, rounds=2, concurrency=3, warmup=0, calibration_tokens=100)
+        recorded = collect(layout, path)
+    taken = trace.calibrations(layout.traces, nights.tonight())
+    assert [(one.round, one.moment, one.concurrency) for one in taken] == [
+        (number, moment, 3) for number in (1, 2) for moment in ("before", "after")
+    ]
+    assert [one.error for one in taken] == [None] * 4
+    for one in taken:
+        assert one.found["streams"] == 3
+        assert one.found["events"] >= 300
+        assert 0 < one.found["stamp_error_p50_ns"] < one.found["stamp_error_p99_ns"]
+    assert [one.requests_recorded for one in recorded] == [2, 2]
+
+
+def test_a_night_without_calibration_is_possible_and_says_nothing_of_its_error(layout, tmp_path):
+    with serving(STREAM) as server:
+        collect(layout, plans.write(tmp_path, server.url))
+    assert trace.calibrations(layout.traces, nights.tonight()) == []

@@ -56,7 +56,7 @@ def pieces_of(name: str) -> list[bytes]:
 
 
 def random_pieces(body: bytes, seed: int) -> list[bytes]:
-    random = Random(seed)  # noqa: S311
+    random = Random(seed)
     cuts = sorted(random.sample(range(len(body) + 1), min(len(body), random.choice([1, 9, 99]))))
     return [body[start:end] for start, end in zip([0, *cuts], [*cuts, len(body)], strict=True)]
 

@@ -1,0 +1,239 @@
+"""How wrong our own instrument is: a recording held against the truth server's log of the same streams.
+
+Errors are our stamp minus the time just before the send() that carried an event's last byte. All of it is
+on one machine and one clock; an error is what the kernel, the event loop and our code add, never the path.
+"""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.collect.transport import Recording, StampedTransport
+from pipeline.collect.truth.child import Certificate, Truth, serving
+from pipeline.collect.truth.log import Log
+from pipeline.collect.truth.scripts import Constant
+from pipeline.errors import TokenclockError
+
+Ints = NDArray[np.int64]
+
+FIRST_TOKEN = 1
+"""In all scripts event 0 names the role and event 1 carries the first token."""
+LAG_EVERY_S = 0.01
+"""Distance of the event loop's lag samples; loops count timers in milliseconds, so a lag does too."""
+
+
+class CalibrationError(TokenclockError):
+    """A recording and a log that do not tell of the same stream; the message names both."""
+
+
+def event_reads(payloads: Sequence[bytes]) -> Ints:
+    """For every event of a stream, the number of the read that held its last byte."""
+    body = np.frombuffer(b"".join(payloads), np.uint8)
+    is_feed = body == ord("\n")
+    ends = np.flatnonzero(is_feed[1:] & is_feed[:-1]) + 2
+    read_ends = np.cumsum([len(payload) for payload in payloads], dtype=np.int64)
+    return np.searchsorted(read_ends, ends, side="left").astype(np.int64)
+
+
+def event_writes(log: Log) -> Ints:
+    """For every event of a stream, the number of the send that carried its last byte."""
+    return np.repeat(np.arange(len(log.events), dtype=np.int64), log.events)
+
+
+@dataclass(frozen=True)
+class Stream:
+    """One recorded stream beside its log, event by event."""
+
+    log: Log
+    stamps_ns: Ints
+    sent_ns: int | None
+    called_ns: int
+    reads: Ints
+    writes: Ints
+
+    @property
+    def stamp_errors_ns(self) -> Ints:
+        """Our stamp of each event minus the time just before its send()."""
+        return self.stamps_ns[self.reads] - np.array(self.log.before_ns, np.int64)[self.writes]
+
+    @property
+    def pacing_errors_ns(self) -> Ints:
+        """How late the truth server itself was, a send."""
+        return np.array(self.log.before_ns, np.int64) - np.array(self.log.due_ns, np.int64)
+
+    @property
+    def ttft_error_ns(self) -> int | None:
+        """Our TTFT minus the true one, which runs from the request's arrival to the first token's send().
+
+        None of a client that does not say when it sent.
+        """
+        return None if self.sent_ns is None else self._first_token_error_ns + self.log.request_ns - self.sent_ns
+
+    @property
+    def ttft_error_from_call_ns(self) -> int:
+        """The same with our clock started where the client was called, as load generators do."""
+        return self._first_token_error_ns + self.log.request_ns - self.called_ns
+
+    @property
+    def _first_token_error_ns(self) -> int:
+        return int(self.stamp_errors_ns[FIRST_TOKEN])
+
+    @property
+    def event_reads(self) -> int:
+        """Reads that completed at least one event."""
+        return len(np.unique(self.reads))
+
+    @property
+    def shared_reads(self) -> int:
+        """Reads that completed events of more than one send: their distance is lost to us."""
+        pairs = np.unique(np.stack([self.reads, self.writes]), axis=1)
+        return int(np.count_nonzero(np.bincount(pairs[0]) > 1)) if pairs.size else 0
+
+
+def matched(recording: Recording, log: Log, called_ns: int) -> Stream:
+    """Lay a recording beside its log; both must tell of the same events."""
+    stream = Stream(
+        log,
+        np.array(recording.stamps_ns, np.int64),
+        recording.sent_ns,
+        called_ns,
+        event_reads(recording.payloads),
+        event_writes(log),
+    )
+    if len(stream.reads) != len(stream.writes):
+        raise CalibrationError(
+            f"stream {log.id}: {len(stream.writes)} events were sent and {len(stream.reads)} recorded "
+            f"(outcome {recording.outcome!r}, {recording.error or 'no error'}); the recorder loses or invents bytes"
+        )
+    return stream
+
+
+def quantiles(name: str, values_ns: Ints) -> dict[str, float | None]:
+    """p50, p99 and max, by linear interpolation; no p99 of fewer than 100 values."""
+    count = len(values_ns)
+    return {
+        f"{name}_p50_ns": float(np.quantile(values_ns, 0.5)) if count else None,
+        f"{name}_p99_ns": float(np.quantile(values_ns, 0.99)) if count >= 100 else None,
+        f"{name}_max_ns": float(np.max(values_ns)) if count else None,
+    }
+
+
+def summarised(streams: Sequence[Stream]) -> dict[str, Any]:
+    """The errors of streams recorded together, as columns of the calibration table."""
+    event_read_count = sum(stream.event_reads for stream in streams)
+    return {
+        "streams": len(streams),
+        "events": sum(len(stream.reads) for stream in streams),
+        "reads": sum(len(stream.stamps_ns) for stream in streams),
+        **quantiles("stamp_error", _joined([stream.stamp_errors_ns for stream in streams])),
+        **quantiles("ttft_error", _known([stream.ttft_error_ns for stream in streams])),
+        **quantiles("ttft_error_from_call", _known([stream.ttft_error_from_call_ns for stream in streams])),
+        "shared_read_share": sum(stream.shared_reads for stream in streams) / event_read_count
+        if event_read_count
+        else None,
+        **quantiles("pacing_error", _joined([stream.pacing_errors_ns for stream in streams])),
+    }
+
+
+def _joined(parts: Sequence[Ints]) -> Ints:
+    return np.concatenate(parts) if parts else np.array([], np.int64)
+
+
+def _known(values: Sequence[int | None]) -> Ints:
+    return np.array([value for value in values if value is not None], np.int64)
+
+
+@dataclass
+class Load:
+    """What the recording costs its own process, between `start` and `stop`."""
+
+    wall_ns: int = 0
+    cpu_ns: int = 0
+    lags_ns: list[int] = field(default_factory=list)
+
+    async def sample(self) -> None:
+        """Note how late the event loop wakes a sleeper, until cancelled."""
+        self.wall_ns, self.cpu_ns = -time.monotonic_ns(), -time.process_time_ns()
+        with suppress(asyncio.CancelledError):
+            while True:
+                before = time.monotonic_ns()
+                await asyncio.sleep(LAG_EVERY_S)
+                self.lags_ns.append(max(0, time.monotonic_ns() - before - round(LAG_EVERY_S * 1e9)))
+        self.wall_ns += time.monotonic_ns()
+        self.cpu_ns += time.process_time_ns()
+
+    def summarised(self) -> dict[str, Any]:
+        """CPU share of one core, and the loop's lag."""
+        return {
+            "wall_ns": self.wall_ns,
+            "cpu_share": self.cpu_ns / self.wall_ns if self.wall_ns else None,
+            **quantiles("loop_lag", np.array(self.lags_ns, np.int64)),
+        }
+
+
+async def recorded(client: httpx.AsyncClient, truth: Truth, name: str, script: str) -> tuple[Recording, int]:
+    """Record one scripted stream; also when the client was called."""
+    recording = Recording()
+    headers = {"x-truth-script": script, "x-truth-id": name, "accept-encoding": "identity"}
+    request = client.build_request(
+        "POST", f"{truth.url}/chat/completions", headers=headers, json={}, extensions={"recording": recording}
+    )
+    called_ns = time.monotonic_ns()
+    await client.send(request, stream=True)
+    return recording, called_ns
+
+
+async def measured(client: httpx.AsyncClient, truth: Truth, script: str, concurrency: int) -> dict[str, Any]:
+    """Record streams of one script at once, and say how wrong the recordings are."""
+    names = [f"{time.monotonic_ns()}-{number}" for number in range(concurrency)]
+    await asyncio.to_thread(truth.prepare, script)
+    load = Load()
+    sampling = asyncio.create_task(load.sample())
+    try:
+        taken = await asyncio.gather(*(recorded(client, truth, name, script) for name in names))
+    finally:
+        sampling.cancel()
+        await sampling
+    logs = await asyncio.to_thread(truth.logs, names)
+    streams = [matched(recording, log, called) for (recording, called), log in zip(taken, logs, strict=True)]
+    sources = sorted({recording.clock_source for recording, _ in taken})
+    return {"clock_source": "+".join(sources), **summarised(streams), **load.summarised()}
+
+
+async def calibrate(
+    concurrency: int, tok_s: float, tokens: int, *, align: bool = True, certificate: Certificate | None = None
+) -> dict[str, Any]:
+    """Record the truth server at a concurrency and a rate; one row of the calibration table.
+
+    Connections are warm: a short stream on each goes before.
+    """
+    script = _json(Constant(tokens=tokens, tok_s=tok_s, align=align))
+    serving_truth = serving(certificate)
+    truth = await asyncio.to_thread(serving_truth.__enter__)
+    try:
+        transport = StampedTransport(truth.trust)
+        async with httpx.AsyncClient(transport=transport, timeout=None) as client:  # noqa: S113 - local
+            await measured(client, truth, _json(Constant(tokens=1, tok_s=100.0, align=True)), concurrency)
+            row = await measured(client, truth, script, concurrency)
+    finally:
+        await asyncio.to_thread(serving_truth.__exit__, None, None, None)
+    return {
+        "concurrency": concurrency,
+        "tok_s": tok_s,
+        "is_aligned": align,
+        "is_tls": certificate is not None,
+        "scheduling": truth.scheduling,
+        **row,
+    }
+
+
+def _json(script: Constant) -> str:
+    return msgspec.json.encode(script).decode()

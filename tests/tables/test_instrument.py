@@ -1,0 +1,38 @@
+from dataclasses import replace
+
+import pytest
+
+from pipeline import trace
+from tests import streams
+from tests.tables.test_golden import build
+
+FOUND = {"streams": 1, "events": 104, "stamp_error_p50_ns": 1e6, "stamp_error_p99_ns": 3e6}
+
+
+def calibrated(*errors_ns, concurrency=1):
+    """The golden stream in a night whose calibrations found these errors."""
+    taken = [
+        trace.Calibration(
+            schema_version=1, night=streams.NIGHT, round=1, moment="before", measured_at=f"2026-11-24T02:0{n}",
+            concurrency=concurrency, tok_s=200.0, found={**FOUND, "stamp_error_p99_ns": float(error)}, error=None,
+        )
+        for n, error in enumerate(errors_ns)
+    ]  # fmt: skip
+    made = build(replace(streams.one(streams.GOLDEN), calibrations=taken))["instrument"]
+    return {row["metric"]: row for row in made.to_dicts()}
+
+
+def test_the_worst_calibration_is_the_error_of_a_latency():
+    row = calibrated(1e6, 3e6)["ttft_ms"]
+    assert (row["figure_ms"], row["instrument_error_ms"]) == (300, 3)
+    assert row["error_share"] == pytest.approx(0.01)
+
+
+def test_the_error_of_a_speed_is_over_the_time_that_tokens_took():
+    row = calibrated(5e6)["output_speed_tok_s"]
+    assert (row["figure_ms"], row["error_share"]) == (500, pytest.approx(0.01))
+
+
+def test_a_calibration_at_another_concurrency_says_nothing():
+    row = calibrated(1e6, concurrency=8)["ttft_ms"]
+    assert row["error_share"] is None
