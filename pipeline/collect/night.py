@@ -26,7 +26,7 @@ from pipeline.collect.calibrate import calibrate
 from pipeline.collect.recorder import Job, record
 from pipeline.collect.store import RunStore, recover
 from pipeline.collect.transport import StampedTransport
-from pipeline.errors import TokenclockError
+from pipeline.errors import TokenclockError, ungrouped
 from pipeline.layout import Layout
 from pipeline.plan import Plan, PlanError, Run
 from pipeline.progress import Step, tell
@@ -205,12 +205,14 @@ async def _record_run(
     async with httpx.AsyncClient(transport=StampedTransport()) as client:
 
         async def start(index: int, scheduled_ns: int) -> None:
+            store.begin(index)
             store.append(await record(client, job, index, scheduled_ns))
             progress.advance()
 
         warmup, planned = scenario.warmup_requests, scenario.requests
-        await load.closed(scenario.concurrency, iter(range(warmup)), start)
-        await load.closed(scenario.concurrency, iter(range(warmup, warmup + planned)), start)
+        with ungrouped():
+            await load.closed(scenario.concurrency, iter(range(warmup)), start)
+            await load.closed(scenario.concurrency, iter(range(warmup, warmup + planned)), start)
     return store.close("finished")
 
 

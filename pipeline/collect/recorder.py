@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 import msgspec
+import numpy as np
 
 from pipeline.collect import workload as prompts
 from pipeline.collect.transport import Recording, RequestFailed
@@ -43,12 +44,21 @@ class Job:
         return self.plan.scenarios[self.run.scenario].timeout_s
 
 
+class Reads(msgspec.Struct, frozen=True, array_like=True):
+    """The reads of one request as columns (of int64): an object a read would weigh more than most payloads."""
+
+    at_ns: bytes
+    user_ns: bytes
+    wire_bytes: bytes
+    payloads: list[bytes]
+
+
 @dataclass(frozen=True)
 class Trace:
-    """A finished request as rows of `trace.REQUESTS` and `trace.READS`."""
+    """A finished request as a row of `trace.REQUESTS` and columns of `trace.READS`."""
 
     request: dict[str, Any]
-    reads: list[dict[str, Any]]
+    reads: Reads
 
 
 def build(client: httpx.AsyncClient, job: Job, index: int, recording: Recording) -> httpx.Request:
@@ -120,19 +130,8 @@ def _trace(job: Job, index: int, scheduled_ns: int, body: bytes, recording: Reco
         "body_bytes": recording.body_bytes,
         "clock_source": recording.clock_source,
     }
-    rows = zip(recording.stamps_ns, recording.user_ns, recording.wire_bytes, recording.payloads, strict=True)
-    reads = [
-        {
-            "request_id": request_id,
-            "read_index": number,
-            "at_ns": stamp - (sent or 0),
-            "user_ns": user - (sent or 0),
-            "wire_bytes": size,
-            "payload": payload,
-        }
-        for number, (stamp, user, size, payload) in enumerate(rows)
-    ]
-    return Trace(request, reads)
+    at, user = (np.array(stamps, np.int64) - (sent or 0) for stamps in (recording.stamps_ns, recording.user_ns))
+    return Trace(request, Reads(at.tobytes(), user.tobytes(), recording.wire_bytes.tobytes(), recording.payloads))
 
 
 def _is_kept(name: str) -> bool:
