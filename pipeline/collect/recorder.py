@@ -85,7 +85,8 @@ async def record(client: httpx.AsyncClient, job: Job, index: int, scheduled_ns: 
     request = build(client, job, index, recording)
     try:
         async with asyncio.timeout(job.timeout_s):
-            await client.send(request, stream=True)
+            response = await client.send(request, stream=True)
+            response.stream = httpx.ByteStream(b"")  # it and the response hold each other, and the whole body
     except TimeoutError:
         recording.outcome, recording.error = "timed_out", f"no end after {job.timeout_s:g} s"
     except (httpx.ConnectError, RequestFailed):
@@ -131,7 +132,8 @@ def _trace(job: Job, index: int, scheduled_ns: int, body: bytes, recording: Reco
         "clock_source": recording.clock_source,
     }
     at, user = (np.array(stamps, np.int64) - (sent or 0) for stamps in (recording.stamps_ns, recording.user_ns))
-    return Trace(request, Reads(at.tobytes(), user.tobytes(), recording.wire_bytes.tobytes(), recording.payloads))
+    payloads, recording.payloads = recording.payloads, []  # handed over: parser and recording hold each other
+    return Trace(request, Reads(at.tobytes(), user.tobytes(), recording.wire_bytes.tobytes(), payloads))
 
 
 def _is_kept(name: str) -> bool:
