@@ -172,6 +172,31 @@ class TraceError(TokenclockError):
     """A stored trace cannot be read; the message names the file and the cure."""
 
 
+class DiskError(TraceError):
+    """A file could not be written; the message names it and the cure."""
+
+
+def reason(error: BaseException) -> str:
+    """What the system said of an error."""
+    cause = error.__cause__ or error
+    return cause.strerror or str(cause) if isinstance(cause, OSError) else str(error)
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[Path]:
+    """A name beside `path` to write to, renamed into place in the end; a disk that fails leaves nothing of it."""
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield aside
+        aside.replace(path)
+    except OSError as error:
+        aside.unlink(missing_ok=True)
+        raise DiskError(
+            f"{path}: cannot be written ({reason(error)}); make room on that disk, or mend it, and run again"
+        ) from error
+
+
 def write_json(path: Path, value: msgspec.Struct) -> None:
     """Write `value` as JSON in one step: a reader sees the old file or the new one."""
     text = msgspec.json.format(msgspec.json.encode(value, order="deterministic"), indent=2)
@@ -180,21 +205,16 @@ def write_json(path: Path, value: msgspec.Struct) -> None:
 
 def replace(path: Path, content: bytes) -> None:
     """Write a file aside, sync it and rename it into place."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    with aside.open("wb") as file:
+    with _writing(path) as aside, aside.open("wb") as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
-    aside.replace(path)
 
 
 def write_parquet(frame: pl.DataFrame, path: Path) -> None:
     """Write a frame so that equal frames give equal bytes, in one rename."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    frame.rechunk().write_parquet(aside, compression="zstd", row_group_size=250_000)
-    aside.replace(path)
+    with _writing(path) as aside:
+        frame.rechunk().write_parquet(aside, compression="zstd", row_group_size=250_000)
 
 
 def sha256(path: Path) -> str:

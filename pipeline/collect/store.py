@@ -50,7 +50,7 @@ class RunStore:
             try:
                 trace.write_json(self.folder / DRAFT, draft)
                 (self.folder / RESERVE).write_bytes(bytes(RESERVE_BYTES))
-            except OSError:
+            except (OSError, trace.DiskError):
                 shutil.rmtree(self.folder)
                 raise
 
@@ -75,7 +75,7 @@ class RunStore:
             self._journal.append(record)
         self._kept += 1
         with suppress(OSError):  # without it the next collection says that this process ended, which is true too
-            self._journal.append(Closed("interrupted", f"the disk took no more: {error}"))
+            self._journal.append(Closed("interrupted", f"the disk took no more ({trace.reason(error)})"))
         with _explained(self.folder, self._said()):
             raise error
 
@@ -95,9 +95,9 @@ def _explained(folder: Path, kept: str) -> Iterator[None]:
     """Tell what a failing disk means for the run."""
     try:
         yield
-    except OSError as error:
+    except (OSError, trace.DiskError) as error:
         raise StoreError(
-            f"{folder}: cannot write ({error.strerror or error}); {kept}. Cure: make room on that disk and "
+            f"{folder}: cannot write ({trace.reason(error)}); {kept}. Cure: make room on that disk and "
             "collect again; the next collection closes this run and goes on"
         ) from error
 
@@ -199,7 +199,7 @@ def _reads(one: Finished) -> pl.DataFrame:
         "wire_bytes": pl.Series(np.frombuffer(one.reads.wire_bytes, np.int64)),
         "payload": pl.Series(one.reads.payloads, dtype=pl.Binary),
     }
-    return pl.DataFrame(columns).cast(dict(trace.READS))
+    return pl.DataFrame(columns).cast(trace.READS)
 
 
 def recover(traces: Path) -> list[trace.Manifest]:
@@ -212,4 +212,6 @@ def recover(traces: Path) -> list[trace.Manifest]:
             closed.append(seal(folder))
         else:
             shutil.rmtree(folder)
+    for aside in (*traces.glob("night=*/.*.json.*"), *traces.glob("night=*/calibration/.*.json.*")):
+        aside.unlink()
     return closed
