@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
+from typing import NoReturn
 
 import msgspec
 import numpy as np
@@ -56,8 +57,10 @@ class RunStore:
 
     def begin(self, index: int) -> None:
         """Note that a request is about to be sent: if it never finishes, the manifest counts it as lost."""
-        with _explained(self.folder, self._said()):
+        try:
             self._journal.append(Started(index))
+        except OSError as error:
+            self._end(error)
 
     def append(self, finished: Trace) -> None:
         """Keep a finished request. On a full disk it takes the reserve, and raises so that no other is sent."""
@@ -65,19 +68,19 @@ class RunStore:
         try:
             self._journal.append(record)
         except OSError as error:
-            self._append_to_the_last(record, error)
+            with _explained(self.folder, f"{self._said()}; one more was over and found no room"):
+                (self.folder / RESERVE).unlink(missing_ok=True)
+                self._journal.append(record)
+            self._kept += 1
+            self._end(error)
         self._kept += 1
 
-    def _append_to_the_last(self, record: Finished, error: OSError) -> None:
-        """Use the reserve."""
-        (self.folder / RESERVE).unlink(missing_ok=True)
-        with _explained(self.folder, f"{self._said()}; one more was over and found no room"):
-            self._journal.append(record)
-        self._kept += 1
-        with suppress(OSError):  # without it the next collection says that this process ended, which is true too
+    def _end(self, error: OSError) -> NoReturn:
+        """Leave a word for the collection that will close the run, and end this one."""
+        with suppress(OSError):  # without it the run is closed as one whose process ended, which is true too
+            (self.folder / RESERVE).unlink(missing_ok=True)
             self._journal.append(Closed("interrupted", f"the disk took no more ({trace.reason(error)})"))
-        with _explained(self.folder, self._said()):
-            raise error
+        raise _error(self.folder, self._said(), error) from error
 
     def close(self, outcome: str, error: str | None = None) -> trace.Manifest:
         """Seal the run."""
@@ -96,10 +99,14 @@ def _explained(folder: Path, kept: str) -> Iterator[None]:
     try:
         yield
     except (OSError, trace.DiskError) as error:
-        raise StoreError(
-            f"{folder}: cannot write ({trace.reason(error)}); {kept}. Cure: make room on that disk and "
-            "collect again; the next collection closes this run and goes on"
-        ) from error
+        raise _error(folder, kept, error) from error
+
+
+def _error(folder: Path, kept: str, error: Exception) -> StoreError:
+    return StoreError(
+        f"{folder}: cannot write ({trace.reason(error)}); {kept}. Cure: make room on that disk and collect again; "
+        "the next collection closes this run and goes on"
+    )
 
 
 @dataclass

@@ -25,6 +25,7 @@ COLUMNS = {
     "requests_planned": "Requests to be measured",
     "warmup_planned": "Requests sent first and left out of every metric",
     "requests_recorded": "Requests whose trace was kept, warm-up included",
+    "requests_lost": "Requests begun and never finished, in flight when the process ended; null where not known",
     "outcome": "finished, interrupted (the process ended first) or failed (the engine did not start)",
     "error": "Why it failed",
     "started_at": "Wall clock at the start of the run, UTC",
@@ -39,7 +40,7 @@ _SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     **dict.fromkeys(COLUMNS, pl.String),
     "night": pl.Date,
     **dict.fromkeys(("round", "concurrency"), pl.Int32),
-    **dict.fromkeys(("requests_planned", "warmup_planned", "requests_recorded"), pl.Int32),
+    **dict.fromkeys(("requests_planned", "warmup_planned", "requests_recorded", "requests_lost"), pl.Int32),
     "started_at": pl.Datetime("us", "UTC"),
 }
 
