@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 
@@ -37,8 +37,9 @@ class _Stanza(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 class Night(_Stanza, frozen=True, kw_only=True):
     """When and how often: cron in UTC, rounds, the seed of order and prompts, the budget in USD.
 
-    `calibration_tok_s` and `calibration_tokens`: the streams that the recorder is calibrated on
-    (no tokens: it is not).
+    `retries`: how often a request that was refused with 429 or 503 is sent anew, after the wait that the server
+    asks for; where that is above `retry_wait_max_s`, it is not. `calibration_tok_s` and `calibration_tokens`: the
+    streams that the recorder is calibrated on (no tokens: it is not).
     """
 
     cron: str
@@ -46,6 +47,8 @@ class Night(_Stanza, frozen=True, kw_only=True):
     round_pause_s: Annotated[float, msgspec.Meta(ge=0)]
     seed: int
     max_usd: Usd
+    retries: Annotated[int, msgspec.Meta(ge=0)]
+    retry_wait_max_s: Seconds
     calibration_tok_s: Annotated[float, msgspec.Meta(gt=0)]
     calibration_tokens: Annotated[int, msgspec.Meta(ge=0)]
 
@@ -74,15 +77,74 @@ class Workload(_Stanza, frozen=True, kw_only=True):
     unique_prompts: bool
 
 
-class Scenario(_Stanza, frozen=True, kw_only=True):
-    """Shape of the load. `closed`: `concurrency` streams, each starts its next request when one ends."""
-
+class _Load(_Stanza, frozen=True, kw_only=True, tag_field="kind"):
     title: str
-    kind: Literal["closed"]
-    concurrency: Count
     requests: Count
     warmup_requests: Annotated[int, msgspec.Meta(ge=0)]
     timeout_s: Seconds
+
+
+class Closed(_Load, frozen=True, kw_only=True, tag="closed"):
+    """`concurrency` streams, each starts its next request when its last one ends.
+
+    `sweep` names the scenario that this is a level of; it is not written in a plan.
+    """
+
+    concurrency: Count
+    sweep: str | None = None
+
+    @property
+    def most_in_flight(self) -> int:
+        """Requests in flight at once, at most."""
+        return self.concurrency
+
+
+class Open(_Load, frozen=True, kw_only=True, tag="open"):
+    """Requests start at a rate of their own, whatever became of those before.
+
+    The first `warmup_requests` arrivals are the ramp-up. At most `max_in_flight` are under way at once; one
+    that is due then waits, and is late rather than dropped: its schedule lag says by how much.
+    """
+
+    rate_req_s: Annotated[float, msgspec.Meta(gt=0)]
+    arrivals: Literal["poisson", "constant"]
+    max_in_flight: Count
+
+    @property
+    def most_in_flight(self) -> int:
+        """Requests in flight at once, at most."""
+        return self.max_in_flight
+
+
+class Sweep(_Stanza, frozen=True, kw_only=True, tag="sweep", tag_field="kind"):
+    """A closed loop at one concurrency after the other.
+
+    Each level becomes a scenario `<name>-<concurrency>`. A level sends `requests_per_stream` requests on each
+    stream, after `warmup_per_stream`.
+    """
+
+    title: str
+    concurrencies: Annotated[list[Count], msgspec.Meta(min_length=1)]
+    requests_per_stream: Count
+    warmup_per_stream: Annotated[int, msgspec.Meta(ge=0)]
+    timeout_s: Seconds
+
+    def levels(self, name: str) -> dict[str, Closed]:
+        """The scenarios that the sweep stands for, by name."""
+        return {
+            f"{name}-{concurrency}": Closed(
+                title=f"{self.title}, {concurrency} at once",
+                concurrency=concurrency,
+                requests=self.requests_per_stream * concurrency,
+                warmup_requests=self.warmup_per_stream * concurrency,
+                timeout_s=self.timeout_s,
+                sweep=name,
+            )
+            for concurrency in self.concurrencies
+        }
+
+
+Scenario = Closed | Open
 
 
 class Provider(_Stanza, frozen=True, kw_only=True):
@@ -119,11 +181,11 @@ class Target(_Stanza, frozen=True, kw_only=True):
     price_source: str | None = None
 
 
-_SECTIONS: dict[str, type[_Stanza]] = {
+_SECTIONS: dict[str, Any] = {
     "families": Family,
     "models": Model,
     "workloads": Workload,
-    "scenarios": Scenario,
+    "scenarios": Closed | Open | Sweep,
     "providers": Provider,
     "targets": Target,
 }
@@ -186,17 +248,46 @@ def _parse(sections: dict[str, Any], path: Path, sha256: str) -> Plan:
         parsed[section] = {
             name: _stanza(raw, kind, path, f"{section}.{name}") for name, raw in sections[section].items()
         }
-    return Plan(**parsed, sha256=sha256, source=str(path))
+    return Plan(**_swept(parsed, path), sha256=sha256, source=str(path))
 
 
-def _stanza(raw: object, kind: type[_Stanza], path: Path, name: str) -> _Stanza:
+def _swept(parsed: dict[str, Any], path: Path) -> dict[str, Any]:
+    """Put the levels of a sweep where the sweep is named."""
+    named: dict[str, dict[str, Scenario]] = {
+        name: {**one.levels(name)} if isinstance(one, Sweep) else {name: one}
+        for name, one in parsed["scenarios"].items()
+    }
+    targets = {
+        name: msgspec.structs.replace(
+            one, scenarios=[level for scenario in one.scenarios for level in named.get(scenario, [scenario])]
+        )
+        for name, one in parsed["targets"].items()
+    }
+    scenarios = {level: one for levels in named.values() for level, one in levels.items()}
+    if len(scenarios) < sum(map(len, named.values())):
+        raise PlanError(
+            f"{path}: a scenario bears the name of a sweep's level (`<sweep>-<concurrency>`); rename one of "
+            + ", ".join(named)
+        )
+    return {**parsed, "scenarios": scenarios, "targets": targets}
+
+
+def _stanza(raw: object, kind: Any, path: Path, name: str) -> Any:
     try:
         msgspec.convert(name.split(".", 1)[-1], Name)
         return msgspec.convert(raw, kind)
     except msgspec.ValidationError as error:
-        unknown = sorted(set(raw) - set(kind.__struct_fields__)) if isinstance(raw, dict) else []
-        hint = _hint(unknown[0], kind.__struct_fields__) if unknown else ""
+        known = _fields(kind, raw)
+        unknown = sorted(set(raw) - known) if isinstance(raw, dict) and known else []
+        hint = _hint(unknown[0], sorted(known)) if unknown else ""
         raise PlanError(f"{path}: [{name}]: {error}{hint}") from None
+
+
+def _fields(kind: Any, raw: object) -> set[str]:
+    """The keys of a stanza; of a scenario, those of its kind."""
+    said = raw.get("kind") if isinstance(raw, dict) else None
+    kinds = [one for one in get_args(kind) or (kind,) if one.__struct_config__.tag in (None, said)]
+    return {*kinds[0].__struct_fields__, *filter(None, [kinds[0].__struct_config__.tag_field])} if kinds else set()
 
 
 def _hint(word: str, known: Any) -> str:

@@ -29,6 +29,8 @@ _REQUESTS: Columns = {
     "scenario": pl.String,
     "round": pl.Int32,
     "request_index": pl.Int32,
+    "attempt": pl.Int32,
+    "retry_of": pl.String,
     "is_warmup": pl.Boolean,
     "dialect": pl.String,
     "model": pl.String,
@@ -100,7 +102,11 @@ class File(msgspec.Struct, frozen=True):
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
-    """All that is known of a run beside its reads. `outcome`: finished | interrupted | failed."""
+    """All that is known of a run beside its reads. `outcome`: finished | interrupted | failed.
+
+    `concurrency`: requests in flight, at most. `load`: scenario and workload as planned. `clock`: how the kernel's
+    stamps were mapped to the monotonic clock.
+    """
 
     schema_version: int
     run_id: str
@@ -109,6 +115,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     scenario: str
     round: int
     concurrency: int
+    load: dict[str, Any] | None = None
     target: Target
     requests_planned: int
     warmup_planned: int

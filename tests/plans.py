@@ -9,6 +9,8 @@ rounds = {rounds}
 round_pause_s = 0
 seed = 1
 max_usd = {max_usd}
+retries = {retries}
+retry_wait_max_s = {retry_wait_max_s}
 calibration_tok_s = 500.0
 calibration_tokens = {calibration_tokens}
 
@@ -28,8 +30,7 @@ unique_prompts = true
 
 [scenarios.s]
 title = "S"
-kind = "closed"
-concurrency = {concurrency}
+{load}
 requests = {requests}
 warmup_requests = {warmup}
 timeout_s = {timeout_s}
@@ -60,11 +61,15 @@ DEFAULTS = {
     "warmup": 1,
     "timeout_s": 5.0,
     "calibration_tokens": 0,
+    "retries": 0,
+    "retry_wait_max_s": 2.0,
 }
 
 
 def write(folder: Path, url: str = "http://127.0.0.1:9/v1", extra: str = "", **more: object) -> Path:
     """Write a plan file and return its path."""
     path = folder / "plan.toml"
-    path.write_text(TEXT.format(**{**DEFAULTS, "url": url, **more}) + extra)
+    values = {**DEFAULTS, "url": url, **more}
+    load = f'kind = "closed"\nconcurrency = {values["concurrency"]}'
+    path.write_text(TEXT.format(**{"load": load, **values}) + extra)
     return path

@@ -108,3 +108,48 @@ def test_without_a_price_there_is_no_estimate(tmp_path):
     path = plans.write(tmp_path)
     path.write_text(path.read_text().replace("usd_per_million_input = 1.0\n", ""))
     assert plan.estimate(plan.load(path), "t", NIGHT, {}).usd is None
+
+
+SWEEP = """
+[scenarios.steps]
+title = "Steps"
+kind = "sweep"
+concurrencies = [1, 4]
+requests_per_stream = 3
+warmup_per_stream = 1
+timeout_s = 5.0
+"""
+
+
+def test_a_sweep_is_a_closed_loop_at_each_of_its_levels(tmp_path):
+    path = plans.write(tmp_path, extra=SWEEP)
+    path.write_text(path.read_text().replace('scenarios = ["s"]', 'scenarios = ["s", "steps"]'))
+    this = plan.load(path)
+    assert this.targets["t"].scenarios == ["s", "steps-1", "steps-4"]
+    four = this.scenarios["steps-4"]
+    assert (four.concurrency, four.requests, four.warmup_requests, four.sweep) == (4, 12, 4, "steps")
+    assert [run.scenario for run in plan.runs(this, NIGHT, ["t"], [1])] == ["s", "steps-1", "steps-4"]
+
+
+def test_a_sweeps_level_cannot_take_another_scenarios_name(tmp_path):
+    path = plans.write(tmp_path, extra=SWEEP)
+    path.write_text(
+        path.read_text().replace("[scenarios.s]", "[scenarios.steps-4]").replace('["s"]', '["steps-4"]')
+    )
+    assert "bears the name of a sweep's level" in refusal(path)
+
+
+@pytest.mark.parametrize(
+    ("load", "said"),
+    [
+        ('kind = "spiral"', "Invalid value 'spiral'"),
+        ('kind = "open"\nrate_req_s = 2.0\narrivals = "poisson"', "missing required field `max_in_flight`"),
+        ('kind = "open"\nrate_req = 2.0', "did you mean `rate_req_s`?"),
+        ('kind = "open"\nrate_req_s = 0\narrivals = "poisson"\nmax_in_flight = 3', "Expected `float` > 0.0"),
+        ('kind = "open"\nrate_req_s = 1.0\narrivals = "bursty"\nmax_in_flight = 3', "Invalid enum value 'bursty'"),
+    ],
+)
+def test_a_load_that_cannot_be_made_is_refused_with_stanza_and_cure(load, said, tmp_path):
+    message = refusal(plans.write(tmp_path, load=load))
+    assert "[scenarios.s]" in message
+    assert said in message

@@ -20,10 +20,10 @@ from filelock import FileLock, Timeout
 
 from pipeline import plan as plans
 from pipeline import trace
-from pipeline.collect import engines, facts, load, loop, schedule
+from pipeline.collect import engines, facts, load, loop, retry, schedule
 from pipeline.collect import workload as prompts
 from pipeline.collect.calibrate import calibrate
-from pipeline.collect.recorder import Job, record
+from pipeline.collect.recorder import Job, Trace, record
 from pipeline.collect.store import RunStore, recover
 from pipeline.collect.transport import StampedTransport
 from pipeline.errors import TokenclockError
@@ -135,11 +135,11 @@ async def _collect(this: Collection, due: list[Run]) -> list[trace.Manifest]:
 
 
 async def _calibrate(this: Collection, round_: int, moment: str, runs: list[Run], progress: "_Progress") -> None:
-    """Hold the recorder against the truth server, at the concurrency of every scenario of the round."""
+    """Hold the recorder against the truth server, at as many streams as every scenario of the round has at most."""
     night = this.plan.night
     if night.calibration_tokens == 0:
         return
-    for concurrency in sorted({this.plan.scenarios[run.scenario].concurrency for run in runs}):
+    for concurrency in sorted({this.plan.scenarios[run.scenario].most_in_flight for run in runs}):
         progress.say(f"calibrating {moment} round {round_}, {concurrency} streams")
         found, error = None, None
         try:
@@ -202,16 +202,30 @@ async def _record_run(
     store = RunStore(this.layout.traces, facts.draft(plan, run, url, engine, anchor_ns))
     progress.say(f"{run.target}, {run.scenario}, round {run.round}")
 
-    async with httpx.AsyncClient(transport=StampedTransport()) as client:
+    transport = StampedTransport()
+    async with httpx.AsyncClient(transport=transport) as client:
 
         async def start(index: int, scheduled_ns: int) -> None:
-            store.append(await record(client, job, index, scheduled_ns))
+            async for attempt in _attempts(client, job, index, scheduled_ns):
+                store.append(attempt)
             progress.advance()
 
-        warmup, planned = scenario.warmup_requests, scenario.requests
-        await load.closed(scenario.concurrency, iter(range(warmup)), start)
-        await load.closed(scenario.concurrency, iter(range(warmup, warmup + planned)), start)
-    return store.close("finished")
+        await load.apply(scenario, f"{plan.night.seed}/{run.id}", start)
+    return store.close("finished", clock=facts.clock(transport.wall))
+
+
+async def _attempts(client: httpx.AsyncClient, job: Job, index: int, scheduled_ns: int) -> AsyncIterator[Trace]:
+    """Request `index`, and again after the wait that a server asks for which refuses it for now."""
+    night = job.plan.night
+    for attempt in range(1, night.retries + 2):
+        taken = await record(client, job, index, scheduled_ns, attempt)
+        yield taken
+        wait_s = retry.wait_s(taken.status, taken.headers, attempt)
+        if wait_s is None or wait_s > night.retry_wait_max_s:
+            return
+        if attempt <= night.retries:
+            await asyncio.sleep(wait_s)
+            scheduled_ns = time.monotonic_ns()
 
 
 @dataclass

@@ -50,6 +50,17 @@ class Trace:
     request: dict[str, Any]
     reads: list[dict[str, Any]]
 
+    @property
+    def status(self) -> int | None:
+        """HTTP status."""
+        status: int | None = self.request["http_status"]
+        return status
+
+    @property
+    def headers(self) -> list[tuple[str, str]]:
+        """Names and values of the headers that were kept."""
+        return [(header["name"], header["value"]) for header in self.request["response_headers"]]
+
 
 def build(client: httpx.AsyncClient, job: Job, index: int, recording: Recording) -> httpx.Request:
     """The request itself; its key goes into a header and nowhere else."""
@@ -69,7 +80,7 @@ def build(client: httpx.AsyncClient, job: Job, index: int, recording: Recording)
     )
 
 
-async def record(client: httpx.AsyncClient, job: Job, index: int, scheduled_ns: int) -> Trace:
+async def record(client: httpx.AsyncClient, job: Job, index: int, scheduled_ns: int, attempt: int = 1) -> Trace:
     """Send request `index` of a run and keep everything that came back, however it ended."""
     recording = Recording()
     request = build(client, job, index, recording)
@@ -80,31 +91,41 @@ async def record(client: httpx.AsyncClient, job: Job, index: int, scheduled_ns: 
         recording.outcome, recording.error = "timed_out", f"no end after {job.timeout_s:g} s"
     except (httpx.ConnectError, RequestFailed):
         pass  # the recording says how and why
-    return _trace(job, index, scheduled_ns, request.content, recording)
+    facts = {
+        "request_id": request_id(job.run, index, attempt),
+        "request_index": index,
+        "attempt": attempt,
+        "retry_of": request_id(job.run, index, attempt - 1) if attempt > 1 else None,
+        "is_warmup": index < job.warmup_planned,
+        "scheduled_ns": scheduled_ns - job.anchor_ns,
+        "request_body": request.content,
+    }
+    return _trace(job, facts, recording)
 
 
-def _trace(job: Job, index: int, scheduled_ns: int, body: bytes, recording: Recording) -> Trace:
-    request_id = f"{job.run.id}/{index:04d}"
+def request_id(run: Run, index: int, attempt: int) -> str:
+    """A request's name, unique over all nights; a retry is a request of its own."""
+    again = f".{attempt}" if attempt > 1 else ""
+    return f"{run.id}/{index:04d}{again}"
+
+
+def _trace(job: Job, facts: dict[str, Any], recording: Recording) -> Trace:
     sent = recording.sent_ns
     started = recording.connect_started_ns
     end = recording.end_ns if recording.outcome != "timed_out" else time.monotonic_ns()
     target = job.plan.targets[job.run.target]
     request = {
-        "request_id": request_id,
+        **facts,
         "run_id": job.run.id,
         "night": job.run.night,
         "target": job.run.target,
         "workload": job.run.workload,
         "scenario": job.run.scenario,
         "round": job.run.round,
-        "request_index": index,
-        "is_warmup": index < job.warmup_planned,
         "dialect": target.dialect,
         "model": target.model_id,
         "url": job.url,
-        "request_body": body,
         "tokens_requested": job.plan.workloads[job.run.workload].output_tokens,
-        "scheduled_ns": scheduled_ns - job.anchor_ns,
         "sent_ns": None if sent is None else sent - job.anchor_ns,
         "connect_started_ns": None if started is None else started - job.anchor_ns,
         "dns_ns": recording.dns_ns,
@@ -123,7 +144,7 @@ def _trace(job: Job, index: int, scheduled_ns: int, body: bytes, recording: Reco
     rows = zip(recording.stamps_ns, recording.user_ns, recording.wire_bytes, recording.payloads, strict=True)
     reads = [
         {
-            "request_id": request_id,
+            "request_id": facts["request_id"],
             "read_index": number,
             "at_ns": stamp - (sent or 0),
             "user_ns": user - (sent or 0),

@@ -34,16 +34,18 @@ class RunStore:
         with (self.folder / "journal").open("ab") as journal:
             journal.write(len(record).to_bytes(_LENGTH, "big") + record)
 
-    def close(self, outcome: str, error: str | None = None) -> trace.Manifest:
+    def close(self, outcome: str, error: str | None = None, clock: dict[str, int] | None = None) -> trace.Manifest:
         """Seal the run."""
-        return seal(self.folder, outcome, error)
+        return seal(self.folder, outcome, error, clock)
 
 
-def seal(folder: Path, outcome: str, error: str | None) -> trace.Manifest:
+def seal(folder: Path, outcome: str, error: str | None, clock: dict[str, int] | None = None) -> trace.Manifest:
     """Turn a run in progress into a finished one, in one rename."""
     draft = msgspec.json.decode((folder / "draft.json").read_bytes(), type=trace.Manifest)
     finished = list(_records(folder / "journal"))
-    manifest = msgspec.structs.replace(draft, outcome=outcome, error=error, requests_recorded=len(finished))
+    manifest = msgspec.structs.replace(
+        draft, outcome=outcome, error=error, clock=clock, requests_recorded=len(finished)
+    )
     trace.write_run(
         folder, manifest, [one.request for one in finished], [read for one in finished for read in one.reads]
     )
