@@ -37,10 +37,13 @@ timeout_s = {timeout_s}
 
 [providers.p]
 title = "P"
+may_publish = true
 base_url = "{url}"
 key_env = "P_API_KEY"
 
-[targets.t]
+"""
+
+TARGET = """
 title = "T"
 provider = "p"
 model = "m"
@@ -48,9 +51,9 @@ model_id = "m"
 dialect = "openai-chat"
 workloads = ["w"]
 scenarios = ["s"]
-usd_per_million_input = 1.0
-usd_per_million_output = 2.0
-price_source = "made up"
+prices = [
+  { valid_from = 2026-01-01, usd_per_million_input = 1.0, usd_per_million_output = 2.0, source = "made up" },
+]
 """
 
 DEFAULTS = {
@@ -71,5 +74,5 @@ def write(folder: Path, url: str = "http://127.0.0.1:9/v1", extra: str = "", **m
     path = folder / "plan.toml"
     values = {**DEFAULTS, "url": url, **more}
     load = f'kind = "closed"\nconcurrency = {values["concurrency"]}'
-    path.write_text(TEXT.format(**{"load": load, **values}) + extra)
+    path.write_text(TEXT.format(**{"load": load, **values}) + "[targets.t]" + TARGET + extra)
     return path

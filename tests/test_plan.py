@@ -104,10 +104,37 @@ def test_an_estimate_counts_warm_up_and_uses_the_price(tmp_path):
     assert one.usd == pytest.approx((one.input_tokens * 1 + one.output_tokens * 2) / 1e6)
 
 
-def test_without_a_price_there_is_no_estimate(tmp_path):
+def test_without_a_price_there_is_no_estimate_and_no_run(tmp_path):
     path = plans.write(tmp_path)
-    path.write_text(path.read_text().replace("usd_per_million_input = 1.0\n", ""))
-    assert plan.estimate(plan.load(path), "t", NIGHT, {}).usd is None
+    path.write_text(path.read_text().replace("valid_from = 2026-01-01", "valid_from = 2027-01-01"))
+    this = plan.load(path)
+    assert plan.estimate(this, "t", NIGHT, {}).usd is None
+    assert "--allow-unpriced" in plan.skip_reason(this, "t", NIGHT, {"P_API_KEY": "k"})
+    assert plan.skip_reason(this, "t", NIGHT, {"P_API_KEY": "k", plan.ALLOW_UNPRICED: "1"}) is None
+
+
+def test_of_several_prices_the_one_that_began_last_holds(tmp_path):
+    path = plans.write(tmp_path)
+    later = (
+        "  { valid_from = 2026-11-20, usd_per_million_input = 5, usd_per_million_output = 9, source = 's' },\n]\n"
+    )
+    path.write_text(path.read_text().replace('"made up" },\n]\n', '"made up" },\n' + later))
+    target = plan.load(path).targets["t"]
+    days = [date(2025, 12, 31), date(2026, 11, 19), date(2026, 11, 20)]
+    found = [plan.price(target, day) for day in days]
+    assert [one and one.usd_per_million_input for one in found] == [None, 1.0, 5.0]
+
+
+def test_an_address_with_a_secret_is_refused(tmp_path):
+    for url in ("http://me:hunter2@127.0.0.1/v1", "http://127.0.0.1/v1?key=hunter2"):
+        message = refusal(plans.write(tmp_path, url))
+        assert "key_env" in message
+        assert "hunter2" not in message
+
+
+def test_a_load_beyond_the_endpoints_concurrency_is_refused(tmp_path):
+    path = plans.write(tmp_path, concurrency=5, extra="limits = { concurrency = 4 }\n")
+    assert "has up to 5 requests in flight and the limit is concurrency = 4" in refusal(path)
 
 
 SWEEP = """

@@ -10,7 +10,7 @@ import msgspec
 
 from pipeline.collect import workload as prompts
 from pipeline.collect.transport import Recording, RequestFailed
-from pipeline.plan import Plan, Run
+from pipeline.plan import Plan, Run, Scenario, input_tokens
 
 # Kept from responses: what identifies, times or limits them. Everything else (cookies, keys) is dropped.
 KEPT_HEADERS = frozenset(
@@ -38,9 +38,15 @@ class Job:
     warmup_planned: int
 
     @property
-    def timeout_s(self) -> float:
-        """How long a request may take from its start to its end."""
-        return self.plan.scenarios[self.run.scenario].timeout_s
+    def scenario(self) -> Scenario:
+        """The shape of the load."""
+        return self.plan.scenarios[self.run.scenario]
+
+    @property
+    def most_tokens(self) -> int:
+        """Tokens that a request can take at most, prompt and answer."""
+        workload = self.plan.workloads[self.run.workload]
+        return input_tokens(workload) + workload.output_tokens
 
 
 @dataclass(frozen=True)
@@ -85,10 +91,10 @@ async def record(client: httpx.AsyncClient, job: Job, index: int, scheduled_ns: 
     recording = Recording()
     request = build(client, job, index, recording)
     try:
-        async with asyncio.timeout(job.timeout_s):
+        async with asyncio.timeout(job.scenario.timeout_s):
             await client.send(request, stream=True)
     except TimeoutError:
-        recording.outcome, recording.error = "timed_out", f"no end after {job.timeout_s:g} s"
+        recording.outcome, recording.error = "timed_out", f"no end after {job.scenario.timeout_s:g} s"
     except (httpx.ConnectError, RequestFailed):
         pass  # the recording says how and why
     facts = {

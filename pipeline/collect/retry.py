@@ -20,12 +20,12 @@ def wait_s(status: int | None, headers: Iterable[tuple[str, str]], attempt: int)
     """
     if status not in REFUSALS:
         return None
-    asked = _asked_s(dict(headers))
+    asked = asked_s(dict(headers))
     wait = FIRST_BACKOFF_S * 2 ** (attempt - 1) if asked is None else asked
     return wait * (1 + JITTER * random.random())  # noqa: S311 - not a secret
 
 
-def _asked_s(headers: dict[str, str]) -> float | None:
+def asked_s(headers: dict[str, str]) -> float | None:
     """What the server asks for: `retry-after-ms` (OpenAI, Azure), or Retry-After in seconds or as a date."""
     if (milliseconds := _number(headers.get("retry-after-ms"))) is not None:
         return milliseconds / 1000

@@ -85,7 +85,7 @@ def test_a_manifest_says_how_well_the_clocks_were_mapped(layout, tmp_path):
 
 
 def test_every_round_is_recorded_and_targets_take_turns(layout, tmp_path):
-    second = "[targets.u]\n" + plans.TEXT.split("[targets.t]\n")[1].replace("T", "U")
+    second = "[targets.u]" + plans.TARGET.replace("T", "U")
     with serving(STREAM) as server:
         path = plans.write(tmp_path, server.url, extra=second, rounds=8)
         recorded = nights.collect(collection(layout, path), ["t", "u"])
@@ -136,7 +136,7 @@ def test_only_missing_rounds_are_recorded_after_an_interruption(layout, tmp_path
 
 
 def test_the_census_tells_why_a_target_was_skipped(layout, tmp_path):
-    second = "[targets.u]\n" + plans.TEXT.split("[targets.t]\n")[1] + "valid_to = 2020-01-01\n"
+    second = "[targets.u]" + plans.TARGET + "valid_to = 2020-01-01\n"
     with serving(STREAM) as server:
         collect(layout, plans.write(tmp_path, server.url, extra=second))
     reasons = {one.name: one.reason for one in trace.read_night(layout.traces, nights.tonight()).targets}
