@@ -32,6 +32,8 @@ _REQUESTS: Columns = {
     "scenario": pl.String,
     "round": pl.Int32,
     "request_index": pl.Int32,
+    "attempt": pl.Int32,
+    "retry_of": pl.String,
     "is_warmup": pl.Boolean,
     "dialect": pl.String,
     "model": pl.String,
@@ -111,6 +113,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """All that is known of a run beside its reads. `outcome`: finished | interrupted | failed.
 
     `requests_recorded` were kept, warm-up included; `requests_lost` were begun and never finished.
+    `concurrency`: requests in flight, at most. `load`: scenario and workload as planned. `clock`: how the kernel's
+    stamps were mapped to the monotonic clock.
     """
 
     schema_version: int
@@ -120,6 +124,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     scenario: str
     round: int
     concurrency: int
+    load: dict[str, Any] | None = None
     target: Target
     requests_planned: int
     warmup_planned: int

@@ -140,7 +140,7 @@ def test_a_past_night_is_refused_without_retries(layout, instance, tmp_path, mon
 
 
 def test_one_target_can_be_materialized_alone(layout, instance, tmp_path, monkeypatch):
-    second = "[targets.u]\n" + plans.TEXT.split("[targets.t]\n")[1]
+    second = "[targets.u]" + plans.TARGET
     with serving(HELLO) as server:
         use(plans.write(tmp_path, server.url, extra=second), monkeypatch)
         result = dg.materialize(

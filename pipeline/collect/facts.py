@@ -10,6 +10,7 @@ import msgspec
 from pipeline import plan as plans
 from pipeline import trace
 from pipeline.collect import host
+from pipeline.collect.transport.clock import WallClock
 from pipeline.plan import Plan, Run
 
 
@@ -62,7 +63,11 @@ def draft(plan: Plan, run: Run, url: str | None, engine: dict[str, Any] | None, 
         workload=run.workload,
         scenario=run.scenario,
         round=run.round,
-        concurrency=scenario.concurrency,
+        concurrency=scenario.most_in_flight,
+        load={
+            "scenario": msgspec.to_builtins(scenario),
+            "workload": msgspec.to_builtins(plan.workloads[run.workload]),
+        },
         target=_as_served(target(plan, run.target, url), engine),
         requests_planned=scenario.requests,
         warmup_planned=scenario.warmup_requests,
@@ -79,6 +84,11 @@ def draft(plan: Plan, run: Run, url: str | None, engine: dict[str, Any] | None, 
         engine=engine,
         files={},
     )
+
+
+def clock(wall: WallClock) -> dict[str, int]:
+    """How well the kernel's stamps, which are of the wall clock, could be mapped to the monotonic one."""
+    return {"wall_offset_ns": wall.offset_ns, "mapping_error_ns": wall.error_ns, "wall_steps": wall.steps}
 
 
 def _as_served(one: trace.Target, engine: dict[str, Any] | None) -> trace.Target:

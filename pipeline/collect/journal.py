@@ -25,13 +25,12 @@ _SCAN_BYTES = 2**16
 class Started(msgspec.Struct, frozen=True, tag="started", array_like=True):
     """A request is about to be sent."""
 
-    index: int
+    request_id: str
 
 
 class Finished(msgspec.Struct, frozen=True, tag="finished", array_like=True):
     """A request that is over, as a row of `trace.REQUESTS` and columns of `trace.READS`."""
 
-    index: int
     request: dict[str, Any]
     reads: Reads
 
@@ -41,6 +40,7 @@ class Closed(msgspec.Struct, frozen=True, tag="closed", array_like=True):
 
     outcome: str
     error: str | None
+    clock: dict[str, int] | None = None
 
 
 Record = Started | Finished | Closed

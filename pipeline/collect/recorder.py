@@ -11,7 +11,7 @@ import numpy as np
 
 from pipeline.collect import workload as prompts
 from pipeline.collect.transport import Recording, RequestFailed
-from pipeline.plan import Plan, Run
+from pipeline.plan import Plan, Run, Scenario, input_tokens
 
 # Kept from responses: what identifies, times or limits them. Everything else (cookies, keys) is dropped.
 KEPT_HEADERS = frozenset(
@@ -39,9 +39,15 @@ class Job:
     warmup_planned: int
 
     @property
-    def timeout_s(self) -> float:
-        """How long a request may take from its start to its end."""
-        return self.plan.scenarios[self.run.scenario].timeout_s
+    def scenario(self) -> Scenario:
+        """The shape of the load."""
+        return self.plan.scenarios[self.run.scenario]
+
+    @property
+    def most_tokens(self) -> int:
+        """Tokens that a request can take at most, prompt and answer."""
+        workload = self.plan.workloads[self.run.workload]
+        return input_tokens(workload) + workload.output_tokens
 
 
 class Reads(msgspec.Struct, frozen=True, array_like=True):
@@ -59,6 +65,17 @@ class Trace:
 
     request: dict[str, Any]
     reads: Reads
+
+    @property
+    def status(self) -> int | None:
+        """HTTP status."""
+        status: int | None = self.request["http_status"]
+        return status
+
+    @property
+    def headers(self) -> list[tuple[str, str]]:
+        """Names and values of the headers that were kept."""
+        return [(header["name"], header["value"]) for header in self.request["response_headers"]]
 
 
 def build(client: httpx.AsyncClient, job: Job, index: int, recording: Recording) -> httpx.Request:
@@ -79,43 +96,53 @@ def build(client: httpx.AsyncClient, job: Job, index: int, recording: Recording)
     )
 
 
-async def record(client: httpx.AsyncClient, job: Job, index: int, scheduled_ns: int) -> Trace:
+async def record(client: httpx.AsyncClient, job: Job, index: int, scheduled_ns: int, attempt: int = 1) -> Trace:
     """Send request `index` of a run and keep everything that came back, however it ended."""
     recording = Recording()
     request = build(client, job, index, recording)
     try:
-        async with asyncio.timeout(job.timeout_s):
+        async with asyncio.timeout(job.scenario.timeout_s):
             response = await client.send(request, stream=True)
             response.stream = httpx.ByteStream(b"")  # it and the response hold each other, and the whole body
     except TimeoutError:
-        recording.outcome, recording.error = "timed_out", f"no end after {job.timeout_s:g} s"
+        recording.outcome, recording.error = "timed_out", f"no end after {job.scenario.timeout_s:g} s"
     except (httpx.ConnectError, RequestFailed):
         pass  # the recording says how and why
-    return _trace(job, index, scheduled_ns, request.content, recording)
+    facts = {
+        "request_id": request_id(job.run, index, attempt),
+        "request_index": index,
+        "attempt": attempt,
+        "retry_of": request_id(job.run, index, attempt - 1) if attempt > 1 else None,
+        "is_warmup": index < job.warmup_planned,
+        "scheduled_ns": scheduled_ns - job.anchor_ns,
+        "request_body": request.content,
+    }
+    return _trace(job, facts, recording)
 
 
-def _trace(job: Job, index: int, scheduled_ns: int, body: bytes, recording: Recording) -> Trace:
-    request_id = f"{job.run.id}/{index:04d}"
+def request_id(run: Run, index: int, attempt: int) -> str:
+    """A request's name, unique over all nights; a retry is a request of its own."""
+    again = f".{attempt}" if attempt > 1 else ""
+    return f"{run.id}/{index:04d}{again}"
+
+
+def _trace(job: Job, facts: dict[str, Any], recording: Recording) -> Trace:
     sent = recording.sent_ns
     started = recording.connect_started_ns
     end = recording.end_ns if recording.outcome != "timed_out" else time.monotonic_ns()
     target = job.plan.targets[job.run.target]
     request = {
-        "request_id": request_id,
+        **facts,
         "run_id": job.run.id,
         "night": job.run.night,
         "target": job.run.target,
         "workload": job.run.workload,
         "scenario": job.run.scenario,
         "round": job.run.round,
-        "request_index": index,
-        "is_warmup": index < job.warmup_planned,
         "dialect": target.dialect,
         "model": target.model_id,
         "url": job.url,
-        "request_body": body,
         "tokens_requested": job.plan.workloads[job.run.workload].output_tokens,
-        "scheduled_ns": scheduled_ns - job.anchor_ns,
         "sent_ns": None if sent is None else sent - job.anchor_ns,
         "connect_started_ns": None if started is None else started - job.anchor_ns,
         "dns_ns": recording.dns_ns,

@@ -55,16 +55,16 @@ class RunStore:
                 shutil.rmtree(self.folder)
                 raise
 
-    def begin(self, index: int) -> None:
+    def begin(self, request_id: str) -> None:
         """Note that a request is about to be sent: if it never finishes, the manifest counts it as lost."""
         try:
-            self._journal.append(Started(index))
+            self._journal.append(Started(request_id))
         except OSError as error:
             self._end(error)
 
     def append(self, finished: Trace) -> None:
         """Keep a finished request. On a full disk it takes the reserve, and raises so that no other is sent."""
-        record = Finished(finished.request["request_index"], finished.request, finished.reads)
+        record = Finished(finished.request, finished.reads)
         try:
             self._journal.append(record)
         except OSError as error:
@@ -82,11 +82,11 @@ class RunStore:
             self._journal.append(Closed("interrupted", f"the disk took no more ({trace.reason(error)})"))
         raise _error(self.folder, self._said(), error) from error
 
-    def close(self, outcome: str, error: str | None = None) -> trace.Manifest:
+    def close(self, outcome: str, error: str | None = None, clock: dict[str, int] | None = None) -> trace.Manifest:
         """Seal the run."""
         with _explained(self.folder, self._said()):
             (self.folder / RESERVE).unlink(missing_ok=True)
-            self._journal.append(Closed(outcome, error))
+            self._journal.append(Closed(outcome, error, clock))
         return seal(self.folder)
 
     def _said(self) -> str:
@@ -113,7 +113,7 @@ def _error(folder: Path, kept: str, error: Exception) -> StoreError:
 class _Tally:
     """What a journal holds, counted while it is read."""
 
-    in_flight: set[int] = field(default_factory=set)
+    in_flight: set[str] = field(default_factory=set)
     recorded: int = 0
     damages: int = 0
     damaged_bytes: int = 0
@@ -122,9 +122,9 @@ class _Tally:
     def count(self, record: Record | Damage) -> None:
         match record:
             case Started():
-                self.in_flight.add(record.index)
+                self.in_flight.add(record.request_id)
             case Finished():
-                self.in_flight.discard(record.index)
+                self.in_flight.discard(record.request["request_id"])
                 self.recorded += 1
             case Closed():
                 self.closed = record
@@ -161,6 +161,7 @@ def _write(folder: Path) -> None:
         draft,
         outcome=tally.closed.outcome,
         error=tally.error,
+        clock=tally.closed.clock,
         requests_recorded=tally.recorded,
         requests_lost=len(tally.in_flight),
         files=files,

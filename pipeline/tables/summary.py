@@ -22,7 +22,9 @@ COLUMNS = {
     "workload": "Prompts and lengths, as named in the plan",
     "scenario": "Shape of the load, as named in the plan",
     "provenance": "measured, imported, published or simulated; never drawn alike",
-    "concurrency": "Requests kept in flight",
+    "load": "closed or open loop",
+    "concurrency": "Requests kept in flight; in an open loop at most",
+    "rate_req_s": "Arrivals per second of an open loop; null in a closed one",
     "metric": "Column of ttft, output_speed or throughput that is summarised",
     "unit": "Unit of the figures of this row",
     "rounds": "Rounds with a run that recorded something",
@@ -58,7 +60,9 @@ def _runs(throughput: pl.DataFrame) -> pl.DataFrame:
     """What every row of one target and scenario shares."""
     sent = pl.col("requests_sent")
     return throughput.group_by(GRAIN).agg(
+        load=pl.col("load").first(),
         concurrency=pl.col("concurrency").max(),
+        rate_req_s=pl.col("rate_req_s").first(),
         rounds=pl.col("round").filter(sent > 0).n_unique().cast(pl.Int64),
         requests_sent=sent.sum(),
         success_rate=pl.when(sent.sum() > 0).then(pl.col("requests_with_metrics").sum() / sent.sum()),

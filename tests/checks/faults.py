@@ -92,6 +92,7 @@ REQUESTS = {
     "events_add_up": lose("events"),
     "marks_are_stamps": put("requests", first_token_ns=150 * MS),
     "bytes_add_up": put("requests", body_bytes=239),
+    "retries_follow_refusals": put("requests", row=5, attempt=2, retry_of="run/0003"),
     "concurrency_held": put("requests", end_ns=1500 * MS),
     "model_is_the_one_asked_for": put("requests", model_echoed="smollm2-360m-instruct"),
 }
@@ -164,6 +165,14 @@ SUMMARY = {
     "medians_follow_from_requests": metric("output_speed_tok_s", p50=21.0),
 }
 
+RUNS = {
+    "one_row_per_run": twice("runs"),
+    "load_is_known": put("runs", row=0, load="spiral"),
+    "runs_were_finished": put("runs", row=0, outcome="interrupted"),
+    "clock_stood": put("runs", row=0, clock_steps=1),
+    "clock_maps_exactly": put("runs", row=0, clock_error_ns=50_000),
+}
+
 CALIBRATION = {
     "one_row_per_calibration": twice("calibration"),
     "stamps_follow_writes": put("calibration", stamp_error_p50_ns=-5_000.0),
@@ -183,6 +192,7 @@ FAULTS = {
     f"{table}.{check}": fault
     for table, faults in {
         "events": EVENTS,
+        "runs": RUNS,
         "requests": REQUESTS,
         "ttft": TTFT,
         "output_speed": OUTPUT_SPEED,

@@ -115,7 +115,8 @@ def _event(index: int, number: int, at_ms: int, **said: Any) -> dict[str, Any]:
 
 
 def _requests() -> pl.DataFrame:
-    return pl.DataFrame([_request(index) for index in range(12)], infer_schema_length=None)
+    frame = pl.DataFrame([_request(index) for index in range(12)], infer_schema_length=None)
+    return frame.with_columns(pl.col("retry_of").cast(pl.String))
 
 
 def _request(index: int) -> dict[str, Any]:
@@ -124,8 +125,11 @@ def _request(index: int) -> dict[str, Any]:
         **KEYS,
         "request_id": _request_id(index),
         "request_index": index,
+        "attempt": 1,
+        "retry_of": None,
         "is_warmup": is_first,
         "dialect": "openai-chat",
+        "load": "closed",
         "concurrency": 1,
         "is_connection_reused": not is_first,
         "scheduled_ns": index * 1000 * MS,
@@ -193,7 +197,10 @@ def _refused() -> dict[str, Any]:
 
 
 def _runs() -> pl.DataFrame:
-    shape = {"concurrency": 1, "requests_planned": 11, "warmup_planned": 1, "requests_recorded": 12}
+    shape = {
+        "load": "closed", "concurrency": 1, "rate_req_s": None, "requests_planned": 11, "warmup_planned": 1,
+        "requests_recorded": 12, "clock_error_ns": 60, "clock_steps": 0,
+    }  # fmt: skip
     return pl.DataFrame(
         [{**KEYS, **shape, "outcome": "finished", "started_at": datetime(2026, 11, 3, 2, tzinfo=UTC)}]
     )

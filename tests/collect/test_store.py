@@ -36,7 +36,7 @@ def live(traces, kept):
     """A run from its beginning to its end; `kept` are the requests that it was told are safe."""
     run = begun(traces)
     for index in range(PLANNED):
-        run.begin(index)
+        run.begin(f"run/{index:04d}")
         run.append(finished(index))
         kept.append(index)
     run.close("finished")
@@ -116,7 +116,7 @@ def test_a_disk_that_is_full_at_any_file_operation_loses_no_finished_request(tmp
 
 def test_a_disk_that_fills_up_keeps_even_the_request_at_hand(layout, monkeypatch):
     run = begun(layout.traces)
-    run.begin(0)
+    run.begin("run/0000")
     with monkeypatch.context() as patched:
         Disk(1, full(), once=True).install(patched)
         with pytest.raises(StoreError, match="1 finished requests are kept there"):
@@ -143,7 +143,7 @@ def test_a_piece_of_a_record_is_cut_off_before_the_next_one(layout, monkeypatch)
 def journalled(traces):
     run = begun(traces)
     for index in range(PLANNED):
-        run.begin(index)
+        run.begin(f"run/{index:04d}")
         run.append(finished(index))
     return run.folder / store.JOURNAL
 
@@ -180,7 +180,7 @@ def test_a_journal_cut_anywhere_keeps_what_was_written_before(tmp_path_factory, 
 def test_what_was_in_flight_is_counted_as_lost(layout):
     run = begun(layout.traces)
     for index in range(PLANNED):
-        run.begin(index)
+        run.begin(f"run/{index:04d}")
     run.append(finished(1))
     (closed,) = recover(layout.traces)
     assert (closed.requests_recorded, closed.requests_lost) == (1, 2)
@@ -269,7 +269,7 @@ traces, megabytes = Path(sys.argv[1]), int(sys.argv[2])
 run = RunStore(traces, streams.manifest(outcome="running"))
 reads = Reads(bytes(8 * 1000), bytes(8 * 1000), bytes(8 * 1000), [bytes(range(200)) * 5] * 1000)
 for index in range(megabytes):
-    run.begin(index)
+    run.begin(f"run/{index:04d}")
     run.append(Trace(streams.request(index), reads))
 recording = anonymous_kib()
 run.close("finished")
