@@ -1,4 +1,5 @@
 import asyncio
+import contextlib
 import random
 import socket
 import ssl
@@ -91,6 +92,22 @@ def test_a_warm_connection_is_used_again_and_says_so():
 def test_a_reset_keeps_the_bytes_before_it():
     with serving([*chunked(b"data: a\n\n")[:2], 0.05, None]) as server:
         recording = only(server.url)
+    assert (recording.outcome, body(recording)) == ("broken_off", b"data: a\n\n")
+
+
+def test_a_reset_that_comes_together_with_the_last_bytes_is_seen():
+    async def run(url):
+        recording = Recording()
+        async with httpx.AsyncClient(transport=StampedTransport()) as client:
+            request = client.build_request("POST", url, content=b"{}", extensions={"recording": recording})
+            asyncio.get_running_loop().call_later(0.05, time.sleep, 0.3)  # both wait for us when we look
+            with contextlib.suppress(RequestFailed):
+                await asyncio.wait_for(client.send(request, stream=True), 30)
+        return recording
+
+    head, part, _ = chunked(b"data: a\n\n")
+    with serving([head, 0.15, part, None]) as server:
+        recording = uvloop.run(run(server.url))
     assert (recording.outcome, body(recording)) == ("broken_off", b"data: a\n\n")
 
 
