@@ -80,6 +80,13 @@ def test_an_interim_response_is_not_the_response():
     assert (recording.status, body(recording)) == (200, b"x")
 
 
+def test_a_header_that_is_no_ascii_is_kept_and_harms_nothing():
+    with serving(chunked(b"x", head=HEAD + b"x-request-id: caf\xc3\xa9 \xff\r\n")) as server:
+        recording = only(server.url)
+    assert (recording.outcome, body(recording)) == ("ended", b"x")
+    assert ("x-request-id", "caf\xc3\xa9 \xff") in recording.headers
+
+
 def test_a_warm_connection_is_used_again_and_says_so():
     with serving(chunked(b"x")) as server:
         first, second = send(server.url, times=2)
