@@ -91,6 +91,10 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     region: str | None
     precision: str | None
     provenance: str
+    usd_per_million_input: float | None = None
+    usd_per_million_output: float | None = None
+    price_source: str | None = None
+    may_publish: bool = True
     reason: str | None = None
 
 
