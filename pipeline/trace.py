@@ -7,12 +7,15 @@ of a request from the run's clock anchor, of everything inside a request from `s
 import hashlib
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from pipeline.errors import TokenclockError
 
@@ -68,6 +71,11 @@ READS = pl.Schema(_READS)
 
 SCHEMAS = {"requests.parquet": REQUESTS, "reads.parquet": READS}
 
+Part = tuple[pl.DataFrame, pl.DataFrame]
+"""Some requests of a run and all their reads: frames of `SCHEMAS`, in its order."""
+
+_RISING = {"read_index", "at_ns", "user_ns"}  # columns that are small as differences
+
 OUTCOMES = ("ended", "broken_off", "bad_framing", "timed_out", "not_connected", "cancelled", "over_limit")
 
 
@@ -108,6 +116,7 @@ class File(msgspec.Struct, frozen=True):
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """All that is known of a run beside its reads. `outcome`: finished | interrupted | failed.
 
+    `requests_recorded` were kept, warm-up included; `requests_lost` were begun and never finished.
     `concurrency`: requests in flight, at most. `load`: scenario and workload as planned. `clock`: how the kernel's
     stamps were mapped to the monotonic clock.
     """
@@ -124,6 +133,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     requests_planned: int
     warmup_planned: int
     requests_recorded: int
+    requests_lost: int | None = None
     outcome: str
     error: str | None
     started_at: str
@@ -171,6 +181,31 @@ class TraceError(TokenclockError):
     """A stored trace cannot be read; the message names the file and the cure."""
 
 
+class DiskError(TraceError):
+    """A file could not be written; the message names it and the cure."""
+
+
+def reason(error: BaseException) -> str:
+    """What the system said of an error."""
+    cause = error.__cause__ or error
+    return cause.strerror or str(cause) if isinstance(cause, OSError) else str(error)
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[Path]:
+    """A name beside `path` to write to, renamed into place in the end; a disk that fails leaves nothing of it."""
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield aside
+        aside.replace(path)
+    except OSError as error:
+        aside.unlink(missing_ok=True)
+        raise DiskError(
+            f"{path}: cannot be written ({reason(error)}); make room on that disk, or mend it, and run again"
+        ) from error
+
+
 def write_json(path: Path, value: msgspec.Struct) -> None:
     """Write `value` as JSON in one step: a reader sees the old file or the new one."""
     text = msgspec.json.format(msgspec.json.encode(value, order="deterministic"), indent=2)
@@ -179,21 +214,16 @@ def write_json(path: Path, value: msgspec.Struct) -> None:
 
 def replace(path: Path, content: bytes) -> None:
     """Write a file aside, sync it and rename it into place."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    with aside.open("wb") as file:
+    with _writing(path) as aside, aside.open("wb") as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
-    aside.replace(path)
 
 
 def write_parquet(frame: pl.DataFrame, path: Path) -> None:
     """Write a frame so that equal frames give equal bytes, in one rename."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    frame.rechunk().write_parquet(aside, compression="zstd", row_group_size=250_000)
-    aside.replace(path)
+    with _writing(path) as aside:
+        frame.rechunk().write_parquet(aside, compression="zstd", row_group_size=250_000)
 
 
 def sha256(path: Path) -> str:
@@ -207,19 +237,38 @@ def run_folder(traces: Path, night: date, target: str, run_id: str) -> Path:
     return traces / f"night={night.isoformat()}" / f"target={target}" / run_id
 
 
-def write_run(
-    folder: Path, manifest: Manifest, requests: list[dict[str, Any]], reads: list[dict[str, Any]]
-) -> None:
-    """Write a run's Parquet files and, last, the manifest that vouches for them by hash."""
-    frames = {
-        "requests.parquet": pl.DataFrame(requests, schema=REQUESTS).sort("request_id"),
-        "reads.parquet": pl.DataFrame(reads, schema=READS).sort("request_id", "read_index"),
-    }
-    files = {}
-    for name, frame in frames.items():
-        write_parquet(frame, folder / name)
-        files[name] = File(sha256(folder / name), frame.height)
-    write_json(folder / "manifest.json", msgspec.structs.replace(manifest, files=files))
+def write_run(folder: Path, parts: Iterable[Part]) -> dict[str, File]:
+    """Write a run's Parquet files, a row group a part: a run of any length needs the memory of one part.
+
+    Returns what its manifest is to vouch for. Equal parts give equal bytes.
+    """
+    rows = dict.fromkeys(SCHEMAS, 0)
+    with ExitStack() as open_files:
+        writers = {name: open_files.enter_context(_writer(folder / name, SCHEMAS[name])) for name in SCHEMAS}
+        for part in parts:
+            for name, frame in zip(SCHEMAS, part, strict=True):
+                writers[name].write_table(_arrow(frame))
+                rows[name] += frame.height
+    return {name: File(sha256(folder / name), rows[name]) for name in SCHEMAS}
+
+
+@contextmanager
+def _writer(path: Path, schema: pl.Schema) -> Iterator[pq.ParquetWriter]:
+    """A Parquet file to be written in row groups, on the disk itself when it is closed."""
+    deltas = dict.fromkeys(_RISING & set(schema), "DELTA_BINARY_PACKED")
+    names = [name for name in schema if name not in _RISING]
+    with path.open("wb") as file:
+        arrow = _arrow(schema.to_frame()).schema
+        with pq.ParquetWriter(
+            file, arrow, compression="zstd", use_dictionary=names, column_encoding=deltas or None
+        ) as writer:
+            yield writer
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _arrow(frame: pl.DataFrame) -> pa.Table:
+    return frame.to_arrow(compat_level=pl.CompatLevel.oldest())
 
 
 def nights(traces: Path) -> list[date]:

@@ -65,7 +65,9 @@ def collect(this: Collection, targets: list[str]) -> list[trace.Manifest]:
     traces.mkdir(parents=True, exist_ok=True)
     try:
         with _alone(traces, this.wait_s):
-            recover(traces)
+            for one in recover(traces):
+                said = f"{one.run_id} closed with {one.requests_recorded} finished requests: {one.error}"
+                tell(Step("recovered", 1, 1, said))
             trace.write_json(
                 traces / f"night={this.night}" / "targets.json",
                 facts.census(this.plan, this.night, this.environment),

@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 import msgspec
+import numpy as np
 
 from pipeline.collect import workload as prompts
 from pipeline.collect.transport import Recording, RequestFailed
@@ -49,12 +50,21 @@ class Job:
         return input_tokens(workload) + workload.output_tokens
 
 
+class Reads(msgspec.Struct, frozen=True, array_like=True):
+    """The reads of one request as columns (of int64): an object a read would weigh more than most payloads."""
+
+    at_ns: bytes
+    user_ns: bytes
+    wire_bytes: bytes
+    payloads: list[bytes]
+
+
 @dataclass(frozen=True)
 class Trace:
-    """A finished request as rows of `trace.REQUESTS` and `trace.READS`."""
+    """A finished request as a row of `trace.REQUESTS` and columns of `trace.READS`."""
 
     request: dict[str, Any]
-    reads: list[dict[str, Any]]
+    reads: Reads
 
     @property
     def status(self) -> int | None:
@@ -92,7 +102,8 @@ async def record(client: httpx.AsyncClient, job: Job, index: int, scheduled_ns: 
     request = build(client, job, index, recording)
     try:
         async with asyncio.timeout(job.scenario.timeout_s):
-            await client.send(request, stream=True)
+            response = await client.send(request, stream=True)
+            response.stream = httpx.ByteStream(b"")  # it and the response hold each other, and the whole body
     except TimeoutError:
         recording.outcome, recording.error = "timed_out", f"no end after {job.scenario.timeout_s:g} s"
     except (httpx.ConnectError, RequestFailed):
@@ -147,19 +158,9 @@ def _trace(job: Job, facts: dict[str, Any], recording: Recording) -> Trace:
         "body_bytes": recording.body_bytes,
         "clock_source": recording.clock_source,
     }
-    rows = zip(recording.stamps_ns, recording.user_ns, recording.wire_bytes, recording.payloads, strict=True)
-    reads = [
-        {
-            "request_id": facts["request_id"],
-            "read_index": number,
-            "at_ns": stamp - (sent or 0),
-            "user_ns": user - (sent or 0),
-            "wire_bytes": size,
-            "payload": payload,
-        }
-        for number, (stamp, user, size, payload) in enumerate(rows)
-    ]
-    return Trace(request, reads)
+    at, user = (np.array(stamps, np.int64) - (sent or 0) for stamps in (recording.stamps_ns, recording.user_ns))
+    payloads, recording.payloads = recording.payloads, []  # handed over: parser and recording hold each other
+    return Trace(request, Reads(at.tobytes(), user.tobytes(), recording.wire_bytes.tobytes(), payloads))
 
 
 def _is_kept(name: str) -> bool:

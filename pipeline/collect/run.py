@@ -15,9 +15,10 @@ from pipeline.collect import facts, load, retry
 from pipeline.collect import workload as prompts
 from pipeline.collect.limits import Limiter, LimitReachedError
 from pipeline.collect.money import Purse
-from pipeline.collect.recorder import Job, Trace, record
+from pipeline.collect.recorder import Job, Trace, record, request_id
 from pipeline.collect.store import RunStore
 from pipeline.collect.transport import StampedTransport
+from pipeline.errors import ungrouped
 from pipeline.plan import Closed, Plan, Run
 from pipeline.progress import Step, tell
 
@@ -84,6 +85,7 @@ class _Sending:
                 return
             if attempt > 1 or isinstance(self.job.scenario, Closed):
                 scheduled_ns = time.monotonic_ns()  # a closed loop's request is due when it may be sent
+            self.store.begin(request_id(self.job.run, index, attempt))
             taken = await record(self.client, self.job, index, scheduled_ns, attempt)
             self._keep(taken)
             wait_s = retry.wait_s(taken.status, taken.headers, attempt)
@@ -105,7 +107,7 @@ class _Sending:
 
     def _keep(self, taken: Trace) -> None:
         self.store.append(taken)
-        self.purse.settle(self.job.run, taken.request, (read["payload"] for read in taken.reads))
+        self.purse.settle(self.job.run, taken.request, taken.reads.payloads)
         self.limiter.learn(taken.status, taken.headers, self.job.most_tokens)
 
 
@@ -126,6 +128,7 @@ async def record_run(
     transport = StampedTransport()
     async with httpx.AsyncClient(transport=transport) as client:
         sending = _Sending(client, job, store, purse, endpoint.limiter, progress)
-        await load.apply(scenario, f"{plan.night.seed}/{run.id}", sending.start)
+        with ungrouped():
+            await load.apply(scenario, f"{plan.night.seed}/{run.id}", sending.start)
     outcome = "finished" if sending.stopped is None else "stopped"
     return store.close(outcome, sending.stopped, facts.clock(transport.wall))

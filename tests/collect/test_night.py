@@ -198,7 +198,8 @@ def test_a_killed_collection_keeps_what_was_finished_and_says_what_is_lost(layou
 def test_a_journal_cut_in_the_middle_of_a_record_keeps_the_records_before(layout):
     run = store.RunStore(layout.traces, streams.manifest())
     for index in range(3):
-        run.append(recorder.Trace(streams.request(index), streams.reads(streams.GOLDEN, f"run/{index:04d}")))
+        rows = streams.columns(streams.reads(streams.GOLDEN))
+        run.append(recorder.Trace(streams.request(index), rows))
     journal = run.folder / "journal"
     os.truncate(journal, journal.stat().st_size - 3)
     del run
@@ -212,7 +213,7 @@ def test_a_journal_cut_in_the_middle_of_a_record_keeps_the_records_before(layout
 
 def test_a_run_cut_between_sealing_and_renaming_is_kept(layout):
     run = store.RunStore(layout.traces, streams.manifest())
-    run.append(recorder.Trace(streams.request(), []))
+    run.append(recorder.Trace(streams.request(), streams.columns([])))
     sealed = run.close("finished")
     run.final.rename(run.folder)
     assert store.recover(layout.traces) == []
