@@ -34,7 +34,7 @@ class ClientFailedError(TokenclockError):
 
 
 class CannotMeasureError(TokenclockError):
-    """This machine lacks what was asked for; the message says what, and the way around."""
+    """The machine lacks what was asked for; the message says what, and the way around."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def cores() -> tuple[int | None, int | None]:
 
 
 def check_real_time() -> None:
-    """Raise where real-time priority is not allowed; tried in a process of its own, so that this one stays as is."""
+    """Raise where real-time priority is not allowed; tried in another process, so that this one stays as it is."""
     tried = "import os; os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))"
     done = subprocess.run([sys.executable, "-c", tried], capture_output=True, text=True, check=False)
     if done.returncode:

@@ -7,7 +7,7 @@ import ssl
 import sys
 import time
 from array import array
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
@@ -53,7 +53,7 @@ class Seen(msgspec.Struct):
     streams: list[Taken]
 
 
-Take = Callable[[str, str], Awaitable[Taken]]
+Take = Callable[[str, str], Coroutine[None, None, Taken]]
 """Records one stream, given its name and its script."""
 Opened = Callable[[Job], AbstractAsyncContextManager[Take]]
 
@@ -65,15 +65,24 @@ def headers(name: str, script: str) -> dict[str, str]:
 
 async def _seen(job: Job, opened: Opened, scheduling: str) -> Seen:
     async with opened(job) as take:
-        await asyncio.gather(*(take(f"warm-{name}", WARM_UP) for name in job.waves[0]))
+        await asyncio.gather(*(take(f"warm-{name}", WARM_UP) for name in job.waves[0]))  # a connection for each
         gc.collect()
         memory, wall, cpu = _memory_bytes("VmRSS"), time.monotonic_ns(), time.process_time_ns()
         streams = []
         for names in job.waves:
-            streams += await asyncio.gather(*(take(name, job.script) for name in names))
+            streams += await _at_once([take(name, job.script) for name in names])
         cpu, wall = time.process_time_ns() - cpu, time.monotonic_ns() - wall
         peak = _memory_bytes("VmHWM")
     return Seen(cpu, wall, None if peak is None or memory is None else peak - memory, scheduling, streams)
+
+
+async def _at_once(takes: list[Coroutine[None, None, Taken]]) -> list[Taken]:
+    """Start all, one an iteration of the loop, so that streams already open are read meanwhile."""
+    tasks = []
+    for take in takes:
+        tasks.append(asyncio.create_task(take))
+        await asyncio.sleep(0)
+    return await asyncio.gather(*tasks)
 
 
 def _memory_bytes(field: str) -> int | None:
@@ -104,4 +113,5 @@ def main(opened: Opened) -> None:
     """Do the job that stands on stdin."""
     job = msgspec.json.decode(sys.stdin.buffer.read(), type=Job)
     seen = uvloop.run(_seen(job, opened, _scheduled(job)))
-    sys.stdout.buffer.write(msgspec.msgpack.encode(seen, enc_hook=_plain))
+    with open(sys.stdout.fileno(), "wb") as out:  # noqa: PTH123 - buffered, also where PYTHONUNBUFFERED is set
+        out.write(msgspec.msgpack.encode(seen, enc_hook=_plain))

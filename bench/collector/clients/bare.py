@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import cast
 from urllib.parse import urlsplit
 
 from bench.collector.clients._job import Job, Take, Taken, headers, main
@@ -16,8 +17,7 @@ class Bare(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport."""
-        assert isinstance(transport, asyncio.WriteTransport)  # noqa: S101 - what TCP and TLS connections are
-        self.transport = transport
+        self.transport = cast("asyncio.WriteTransport", transport)  # uvloop's are, but do not inherit from it
 
     def data_received(self, data: bytes) -> None:
         """Stamp and keep."""
@@ -47,13 +47,13 @@ def message(name: str, script: str) -> bytes:
 async def opened(job: Job) -> AsyncIterator[Take]:
     """One connection a stream, opened in the warm-up."""
     idle: list[Bare] = []
-    place = urlsplit(job.url)
-    trust = job.trust
+    url, trust = urlsplit(job.url), job.trust
 
     async def connected() -> Bare:
         if idle:
             return idle.pop()
-        _, bare = await asyncio.get_running_loop().create_connection(Bare, place.hostname, place.port, ssl=trust)
+        loop = asyncio.get_running_loop()
+        _, bare = await loop.create_connection(Bare, url.hostname or "", url.port or 0, ssl=trust)
         return bare
 
     async def take(name: str, script: str) -> Taken:
