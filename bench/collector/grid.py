@@ -6,6 +6,7 @@ from dataclasses import asdict
 from statistics import median
 from typing import Any
 
+from bench.collector import report
 from bench.collector.cells import Cell
 from bench.collector.measure import ClientFailedError, Place, measured
 from pipeline.collect.calibrate import CalibrationError
@@ -58,8 +59,8 @@ def _once(cell: Cell, client: str, at: Place) -> Row:
 def _said(figures: Row) -> str:
     if figures["error"]:
         return f"failed: {figures['error']}"
-    p50, p99 = figures["stamp_error_p50_us"], figures["stamp_error_p99_us"]
-    return f"stamp error p50 {p50:.1f} µs, p99 {p99:.1f} µs; {figures['cpu_us_per_read']:.1f} CPU µs a read"
+    p50, p99 = report.number(figures["stamp_error_p50_us"]), report.number(figures["stamp_error_p99_us"])
+    return f"stamp error p50 {p50} µs, p99 {p99} µs; {report.number(figures['cpu_us_per_read'])} CPU µs a read"
 
 
 def _row(cell: Cell, client: str, at: Place, taken: list[Row], bare: list[Row]) -> Row:
