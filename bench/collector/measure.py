@@ -102,13 +102,18 @@ def certificate(folder: Path) -> Certificate:
 
 def measured(client: str, cell: Cell, at: Place) -> dict[str, Any]:
     """The errors and the cost of one client in one cell, once."""
+    return _figures(*recorded(client, cell, at))
+
+
+def recorded(client: str, cell: Cell, at: Place) -> tuple[Seen, list[Stream]]:
+    """What one client saw of one cell, once, and its streams beside the truth."""
     truth = at.truths[cell.is_tls]
     truth.prepare(cell.script)
     stem = f"{client}-{time.monotonic_ns()}"
     waves = [[f"{stem}-{wave}-{number}" for number in range(cell.streams)] for wave in range(cell.waves)]
     seen = _seen(client, _job(truth, cell, waves, at))
     logs = truth.logs([name for names in waves for name in names])
-    return _figures(seen, [_stream(log, taken) for log, taken in zip(logs, seen.streams, strict=True)])
+    return seen, [_stream(log, taken) for log, taken in zip(logs, seen.streams, strict=True)]
 
 
 def _job(truth: Truth, cell: Cell, waves: list[list[str]], at: Place) -> Job:

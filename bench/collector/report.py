@@ -23,6 +23,10 @@ the other without a pause. Figures of two clients may be compared within one run
 ![Stamp error by client](collector.svg)
 """
 
+TOOLS = """\
+64 streams at a time, started at once, each with its first token 300 ms after the request arrived. The error is the
+TTFT that a tool exports for a request (for our clients: counted from the call) minus the true one of the log."""
+
 COLUMNS = (
     ("cell", "cell"),
     ("stamp error p50", "stamp_error_p50_us"),
@@ -68,11 +72,31 @@ def page(runs: list[Run]) -> str:
 
 def _run(run: Run) -> str:
     machine = run["machine"]
-    title = f"## {machine['cpu']}, {machine['cpu_count']} CPUs, {run['priority']} priority"
+    kind = "Whole tools" if run["kind"] == "peers" else "The grid"
+    title = f"## {kind}: {machine['cpu']}, {machine['cpu_count']} CPUs, {run['priority']} priority"
     facts = f"{machine['system']}, Python {machine['python']}; {run['measured_at']}; commit {run['commit']}."
+    found = [TOOLS, peers(run["rows"])] if run["kind"] == "peers" else _grid(run)
+    return "\n\n".join([title, facts, *found]) + "\n"
+
+
+def _grid(run: Run) -> list[str]:
     clients = dict.fromkeys(row["client"] for row in run["rows"])
     tables = [f"### {TITLES.get(client, client)}\n\n{figures(run, client)}" for client in clients]
-    return "\n\n".join([title, facts, bar(verdicts(run["rows"])), *tables]) + "\n"
+    return [bar(verdicts(run["rows"])), *tables]
+
+
+def peers(rows: list[dict[str, Any]]) -> str:
+    """Tools and clients in the order of their errors; those that did not run say why."""
+    known = [row for row in rows if row.get("ttft_error_from_call_p50_us") is not None]
+    known.sort(key=lambda row: float(row["ttft_error_from_call_p50_us"]))
+    figures = [f"ttft_error_from_call_{which}_us" for which in ("p50", "p99", "max")]
+    lines = [[_title(row), *(number(row[name]) for name in figures), number(row["requests"])] for row in known]
+    failed = [f"{_title(row)}: {row['error']}" for row in rows if row["error"]]
+    return "\n\n".join([table(["TTFT error, µs", "p50", "p99", "max", "requests"], lines), *failed])
+
+
+def _title(row: dict[str, str]) -> str:
+    return TITLES.get(row["client"], row["client"])
 
 
 def bar(found: list[Verdict]) -> str:
