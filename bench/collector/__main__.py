@@ -71,8 +71,10 @@ def measured(said: argparse.Namespace) -> report.Run:
 
 
 def publish(out: Path, runs: list[report.Run]) -> None:
-    """Write the page, and the chart where Altair is installed."""
+    """Write the page, and the chart of the grid where Altair is installed."""
     out.with_suffix(".md").write_text(report.page(runs))
+    if not any(run["kind"] == "grid" for run in runs):
+        return
     if not importlib.util.find_spec("altair"):
         print(f"no chart: altair is not installed here; elsewhere: python -m bench.collector --draw {out}")
         return

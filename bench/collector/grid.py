@@ -11,7 +11,7 @@ from bench.collector.cells import Cell
 from bench.collector.measure import ClientFailedError, Place, measured
 from pipeline.collect.calibrate import CalibrationError
 
-SLOW_S = 5
+SLOW_S = 3
 """A client that takes longer than this in a cell is measured there once."""
 
 Row = dict[str, Any]
@@ -23,13 +23,12 @@ def rows(cells: Sequence[Cell], clients: Sequence[str], at: Place, repeats: int,
     found: Repeats = {(cell, client): [] for cell in cells for client in clients}
     begun = time.monotonic()
     for repeat in range(repeats):
-        this_begun = time.monotonic()
+        again_s = sum(taken[-1]["took_s"] for taken in found.values() if taken and not _is_slow(taken))
+        if time.monotonic() - begun + again_s > minutes * 60:
+            break
         for cell, client in _turns(cells, clients, repeat):
             if not _is_slow(found[cell, client]):
                 found[cell, client].append(_once(cell, client, at))
-        now = time.monotonic()
-        if now - begun + (now - this_begun) > minutes * 60:
-            break
     return [_row(cell, client, at, taken, found.get((cell, "bare"), [])) for (cell, client), taken in found.items()]
 
 
