@@ -158,6 +158,7 @@ SUMMARY = {
     "figures_are_numbers": metric("ttft_ms", mean=float("nan")),
     "no_zero_for_nothing": metric("tpot_ms", p10=0.0),
     "percentiles_ascend": metric("e2e_ms", p25=1.0),
+    "intervals_hold_their_figure": metric("ttft_ms", p50_low=1.0),
     "p99_needs_a_hundred": metric("ttft_ms", p99=1000.0),
     "no_more_values_than_requests": put("summary", n=12),
     "ends_after_it_starts": metric("e2e_ms", p50=1.0),
