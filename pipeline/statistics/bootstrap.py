@@ -127,12 +127,13 @@ def stretched(estimate: float, both: Floats, of_runs: Floats, runs: int, n: int)
     positive.
     """
     if estimate > 0 and both.min() > 0 and of_runs.min() > 0:
-        low, high = _widened(np.log(estimate), np.log(both), np.log(of_runs), runs, n)
+        low, high = widened(np.log(estimate), np.log(both), np.log(of_runs), runs, n)
         return float(np.exp(low)), float(np.exp(high))
-    return _widened(estimate, both, of_runs, runs, n)
+    return widened(estimate, both, of_runs, runs, n)
 
 
-def _widened(estimate: float, both: Floats, of_runs: Floats, runs: int, n: int) -> tuple[float, float]:
+def widened(estimate: float, both: Floats, of_runs: Floats, runs: int, n: int) -> tuple[float, float]:
+    """The same for quantities of either sign."""
     factor = _factor(float(both.var()), float(of_runs.var()), runs, n)
     low, high = np.quantile(both, (_TAIL, 1 - _TAIL))
     return float(estimate - factor * max(estimate - low, 0)), float(estimate + factor * max(high - estimate, 0))
@@ -140,13 +141,13 @@ def _widened(estimate: float, both: Floats, of_runs: Floats, runs: int, n: int) 
 
 def _factor(total: float, between: float, runs: int, n: int) -> float:
     """How much wider than its resamples say an interval must be."""
-    if total == 0:
-        return 1.0
-    inside = max(total - between, 0)
+    inside = max(total - between, 0) if n > runs else 0
     unbiased = between * runs / (runs - 1)
     whole = unbiased + inside
     likely = unbiased * (runs + 1) / (runs - 1)  # most draws of few runs show less than the true spread
     per_freedom = likely**2 / (runs - 1) + (inside**2 / (n - runs) if n > runs else 0)
+    if per_freedom == 0:
+        return 1.0
     freedom = max((likely + inside) ** 2 / per_freedom, runs - 1)
     return float(student(freedom) / _NORMAL * np.sqrt(whole / total))
 
