@@ -14,7 +14,7 @@ def needed_under(over: int, percentile: float, confidence: float = CONFIDENCE, t
     The smallest h with I_(percentile - tolerance)(h, over + 1) <= 1 - confidence (regularised incomplete beta).
     """
     at, doubt = percentile - tolerance, 1 - confidence
-    h = max(1, math.floor(special.btdtria(doubt, over + 1, at)) - 1)  # the inverse is real-valued, and rounded
+    h: int = max(1, math.floor(special.btdtria(doubt, over + 1, at)) - 1)  # the inverse is real-valued, and rounded
     while special.betainc(h, over + 1, at) > doubt:
         h += 1
     return h
