@@ -161,8 +161,11 @@ def _publish(options: argparse.Namespace) -> int:
     page = publish.publish_site(layout)
     held = "".join(f"\nheld back: {night} ({', '.join(names)})" for night, names in done.held.items())
     text = f"{len(done.nights)} nights published\nwarehouse: {layout.warehouse}\nsite:      {page}{held}"
+    for change in done.changed:
+        sys.stderr.write(f"changed: {change}\n")
     result = {
         "nights": done.nights,
+        "changed": done.changed,
         "held": {str(k): v for k, v in done.held.items()},
         "rows": done.rows,
         "site": page,

@@ -31,6 +31,8 @@ DOWNLOADS = (
     "targets",
     "calibration",
     "instrument",
+    "comparison",
+    "early_stopping",
     "published_figures",
 )
 

@@ -69,7 +69,7 @@ def good_night(only: Collection[int] = range(12)) -> Night:
     built = {name: frame.filter(pl.col("request_id").is_in(ids)) for name, frame in _recorded().items()}
     built["runs"] = _runs()
     built["calibration"] = _calibration()
-    for name in ("ttft", "output_speed", "throughput", "summary", "instrument"):
+    for name in ("ttft", "output_speed", "throughput", "summary", "instrument", "comparison", "early_stopping"):
         table = tables.tables()[name]
         built[name] = table.build(*(built[one] for one in table.inputs))
     return Night(
