@@ -61,10 +61,30 @@ _READS: Columns = {
     "payload": pl.Binary,
 }
 
+# Samples of the hardware, one a device and tick. A run without any has no such file.
+_HARDWARE: Columns = {
+    "run_id": pl.String,
+    "device": pl.String,
+    "at_ns": pl.Int64,
+    "read_ns": pl.Int64,
+    "power_mw": pl.Int64,
+    "energy_uj": pl.Int64,
+    "gpu_utilisation_pct": pl.Int32,
+    "memory_utilisation_pct": pl.Int32,
+    "memory_used_bytes": pl.Int64,
+    "sm_clock_mhz": pl.Int32,
+    "memory_clock_mhz": pl.Int32,
+    "temperature_c": pl.Int32,
+    "throttle_reasons": pl.Int64,
+    "error": pl.String,
+}
+
 REQUESTS = pl.Schema(_REQUESTS)
 READS = pl.Schema(_READS)
+HARDWARE = pl.Schema(_HARDWARE)
 
-SCHEMAS = {"requests.parquet": REQUESTS, "reads.parquet": READS}
+SCHEMAS = {"requests.parquet": REQUESTS, "reads.parquet": READS, "hardware.parquet": HARDWARE}
+SAMPLES = "hardware.ndjson"  # samples of a run in progress; sealing turns them into hardware.parquet
 
 OUTCOMES = ("ended", "broken_off", "bad_framing", "timed_out", "not_connected", "cancelled", "over_limit")
 
@@ -208,7 +228,20 @@ def write_run(
     for name, frame in frames.items():
         write_parquet(frame, folder / name)
         files[name] = File(sha256(folder / name), frame.height)
+    files |= _seal_samples(folder, manifest.run_id)
     write_json(folder / "manifest.json", msgspec.structs.replace(manifest, files=files))
+
+
+def _seal_samples(folder: Path, run_id: str) -> dict[str, File]:
+    """Turn the samples of a run, if there are any, into a file of it; a line that a crash cut short ends them."""
+    samples, name = folder / SAMPLES, "hardware.parquet"
+    whole = samples.read_bytes().rpartition(b"\n")[0] if samples.exists() else b""
+    if not whole:
+        return {}
+    rows = pl.read_ndjson(whole, schema={key: kind for key, kind in HARDWARE.items() if key != "run_id"})
+    write_parquet(rows.select(pl.lit(run_id).alias("run_id"), pl.all()).sort("at_ns", "device"), folder / name)
+    samples.unlink()
+    return {name: File(sha256(folder / name), rows.height)}
 
 
 def nights(traces: Path) -> list[date]:
@@ -265,6 +298,14 @@ def load(traces: Path, night: date) -> tuple[pl.DataFrame, pl.DataFrame]:
     requests = _concat([_verified(folder, "requests.parquet") for folder in folders], REQUESTS)
     reads = _concat([_verified(folder, "reads.parquet") for folder in folders], READS)
     return requests.sort("request_id"), reads.sort("request_id", "read_index")
+
+
+def load_hardware(traces: Path, night: date) -> pl.DataFrame:
+    """All samples of the hardware during a night's closed runs: a frame of `HARDWARE`, sorted."""
+    folders = [path.parent for path in _closed(traces, night)]
+    sampled = [folder for folder in folders if "hardware.parquet" in read_manifest(folder / "manifest.json").files]
+    frames = [_verified(folder, "hardware.parquet") for folder in sampled]
+    return _concat(frames, HARDWARE).sort("run_id", "at_ns", "device")
 
 
 def _verified(folder: Path, name: str) -> pl.DataFrame:
