@@ -32,3 +32,16 @@ def weights(path: Path | None) -> dict[str, Fact]:
         return {"weights": "checkpoint"}
     told = msgspec.json.decode(note.read_bytes(), type=dict[str, Fact])
     return {"weights": told["weights"], "weights_seed": told["seed"], "parameters": told["parameters"]}
+
+
+def dtype(path: Path | None) -> str | None:
+    """The type of the weights, as the model's folder says it."""
+    if path is None or not (path / "config.json").is_file():
+        return None
+    told = msgspec.json.decode((path / "config.json").read_bytes(), type=_Config)
+    return told.dtype or told.torch_dtype
+
+
+class _Config(msgspec.Struct):
+    dtype: str | None = None
+    torch_dtype: str | None = None

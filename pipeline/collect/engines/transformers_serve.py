@@ -5,11 +5,8 @@ its batches and its key-value cache at the first request, with that request's sa
 """
 
 import sys
-from pathlib import Path
 
-import msgspec
-
-from pipeline.collect.engines import _http, _model, _python
+from pipeline.collect.engines import _flags, _http, _model, _python
 from pipeline.collect.engines._contract import Command, Engine, EngineFacts, Options
 
 NAME = "transformers-serve"
@@ -58,7 +55,8 @@ def served_name(options: TransformersOptions) -> str:
 
 def flags(options: TransformersOptions, port: int) -> list[str]:
     """The command line after the model's name."""
-    given = {
+    given: dict[str, _flags.Value] = {
+        "--continuous-batching": True,
         "--host": "127.0.0.1",
         "--port": port,
         "--device": options.device,
@@ -70,10 +68,10 @@ def flags(options: TransformersOptions, port: int) -> list[str]:
         "--cb-block-size": options.block_tokens,
         "--cb-max-batch-tokens": options.batch_tokens,
         "--cb-max-memory-percent": options.memory_share,
+        "--cb-use-cuda-graph": options.cuda_graph,
+        "--no-cb-use-cuda-graph": options.cuda_graph is False,
     }
-    graph = {None: [], True: ["--cb-use-cuda-graph"], False: ["--no-cb-use-cuda-graph"]}[options.cuda_graph]
-    told = [str(word) for flag, value in given.items() if value is not None for word in (flag, value)]
-    return ["--continuous-batching", *told, *graph]
+    return _flags.words(given)
 
 
 def first_request(options: TransformersOptions, root: str) -> None:
@@ -95,7 +93,7 @@ def facts(options: TransformersOptions, _root: str) -> EngineFacts:
         name=NAME,
         version=found.get("transformers"),
         model=served_name(options),
-        quantisation=options.quantisation or _dtype(options, path),
+        quantisation=options.quantisation or (_model.dtype(path) if options.dtype == "auto" else options.dtype),
         threads=None,
         device=options.device,
         pid=None,
@@ -107,15 +105,6 @@ def facts(options: TransformersOptions, _root: str) -> EngineFacts:
             **_model.weights(path),
         },
     )
-
-
-def _dtype(options: TransformersOptions, path: Path | None) -> str | None:
-    """The type of the weights: as asked for, else as the model's folder says."""
-    if options.dtype != "auto" or path is None or not (path / "config.json").is_file():
-        return None if options.dtype == "auto" else options.dtype
-    told = msgspec.json.decode((path / "config.json").read_bytes())
-    dtype: str | None = told.get("dtype") or told.get("torch_dtype")
-    return dtype
 
 
 ENGINE = Engine(
