@@ -146,7 +146,7 @@ def seal(folder: Path) -> trace.Manifest:
         if not (folder / MANIFEST).exists():
             _write(folder)
         for path in folder.iterdir():
-            if path.name not in (*trace.SCHEMAS, MANIFEST):
+            if path.name not in (*trace.FILES, MANIFEST):
                 path.unlink()
         final = folder.with_name(folder.name.removeprefix("."))
         folder.rename(final)
@@ -157,6 +157,7 @@ def _write(folder: Path) -> None:
     """Write the files and, last, the manifest that vouches for them."""
     draft, tally = trace.read_manifest(folder / DRAFT), _Tally()
     files = trace.write_run(folder, _parts(_finished(folder / JOURNAL, tally)))
+    files |= trace.seal_samples(folder, draft.run_id)
     manifest = msgspec.structs.replace(
         draft,
         outcome=tally.closed.outcome,
