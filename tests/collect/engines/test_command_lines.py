@@ -1,6 +1,7 @@
 """Command lines, held against the options that the engines' own parsers know (`parsers/`, with their source)."""
 
 import itertools
+import json
 import sys
 from pathlib import Path
 
@@ -34,6 +35,17 @@ FULL = {
     },
     "vllm": SERVED | {"seed": 7, "random_weights": True, "streams": 64},
     "sglang": SERVED | {"seed": 7, "random_weights": True, "streams": 64},
+    "lmdeploy": SERVED | {"backend": "turbomind", "streams": 64, "prefix_cache": True},
+    "tensorrt-llm": SERVED | {"random_weights": True, "streams": 64},
+    "tgi": {
+        "program": sys.executable,
+        "dtype": "bfloat16",
+        "tensor_parallel": 2,
+        "max_model_len": 4096,
+        "memory_share": 0.9,
+        "streams": 64,
+        "arguments": ["--extra"],
+    },
     "llama-server": {
         "program": sys.executable,
         "context_tokens": 4096,
@@ -67,6 +79,11 @@ def command(monkeypatch, model):
     return made
 
 
+def after(words: list[str]) -> dict[str, str]:
+    """The word that follows each word."""
+    return dict(itertools.pairwise(words))
+
+
 def known(name: str) -> set[str]:
     source, *flags = (PARSERS / f"{name}.txt").read_text().splitlines()
     assert source.startswith("# ")
@@ -89,9 +106,8 @@ def test_with_the_least_options_every_flag_is_known_too(name, command):
 @pytest.mark.parametrize("name", FULL)
 def test_every_engine_listens_on_this_machine_alone_at_the_port_that_was_claimed(name, command):
     words = command(name, **FULL[name])
-    after = dict(itertools.pairwise(words))
     assert "127.0.0.1" in words
-    assert after.get("--port", after.get("--server-port")) == "8123"
+    assert after(words).get("--port", after(words).get("--server-port")) == "8123"
 
 
 @pytest.mark.parametrize(
@@ -110,6 +126,29 @@ def test_the_prefix_cache_is_off_unless_it_is_asked_for(name, off, on, command):
     assert on is None or on in with_cache
 
 
+def test_where_the_prefix_cache_has_no_flag_it_is_off_by_other_means(command, model):
+    assert "--enable-prefix-caching" not in command("lmdeploy")
+    told = json.loads(Path(after(command("tensorrt-llm", random_weights=True))["--config"]).read_text())
+    assert (told["kv_cache_config"], told["load_format"]) == ({"enable_block_reuse": False}, "dummy")
+    tgi = engines.find("tgi")
+    options = parse_options(tgi, {"model": str(model), "program": sys.executable})
+    assert tgi.command(options, 1).environment["PREFIX_CACHING"] == "0"
+
+
+def test_ollama_is_told_by_its_environment_where_to_listen_and_to_keep_the_model():
+    ollama = engines.find("ollama")
+    command = ollama.command(
+        parse_options(ollama, {"model": "llama3.1", "program": sys.executable, "slots": 2}), 81
+    )
+    assert command.words[1:] == ["serve"]
+    assert command.environment == {
+        "OLLAMA_HOST": "127.0.0.1:81",
+        "OLLAMA_KEEP_ALIVE": "-1",
+        "OLLAMA_MAX_LOADED_MODELS": "1",
+        "OLLAMA_NUM_PARALLEL": "2",
+    }
+
+
 @pytest.mark.parametrize("name", ["vllm", "sglang"])
 def test_random_weights_are_asked_of_engines_that_have_them(name, command):
     assert " --load-format dummy" in " ".join(command(name, random_weights=True))
@@ -122,7 +161,7 @@ def test_an_option_that_an_engine_cannot_serve_is_refused_by_name(model):
         parse_options(engine, {"model": str(model), "tensor_parallel": 2})
 
 
-@pytest.mark.parametrize("name", ["vllm", "sglang", "transformers-serve"])
+@pytest.mark.parametrize("name", ["vllm", "sglang", "transformers-serve", "lmdeploy", "tensorrt-llm"])
 def test_an_engine_that_is_not_installed_is_told_with_the_command_that_installs_it(name, model):
     engine = engines.find(name)
     with pytest.raises(engines.EngineError, match=rf"engine {name}: .* not installed for .*pip install .*`python`"):
