@@ -37,8 +37,8 @@ publish: .venv/run ## Audit the tables, publish warehouse and site
 bench: .venv/dev ## Measure the recorder beside other clients (8 minutes; docs/bench/)
 	$(BIN)/python -m bench.collector
 
-bench-peers: .venv/dev ## The same beside AIPerf and guidellm, each in an environment of its own
-	$(BIN)/python -m bench.collector.peers
+bench-peers: .venv/dev ## The same beside whole tools, in environments of their own: PEERS=aiperf,guidellm,vllm
+	$(BIN)/python -m bench.collector.peers $(if $(PEERS),--peers $(PEERS))
 
 check: .venv/dev ## Lint, types and import rules only
 	$(BIN)/ruff format --check .

@@ -14,20 +14,22 @@ from pipeline.collect.calibrate import CalibrationError
 SLOW_S = 3
 """A client that takes longer than this in a cell is measured there once."""
 
+NO_TIME = "not measured: the time was up; give more (--minutes), or leave slow clients out (--clients)"
+
 Row = dict[str, Any]
 Repeats = dict[tuple[Cell, str], list[Row]]
 
 
 def rows(cells: Sequence[Cell], clients: Sequence[str], at: Place, repeats: int, minutes: float) -> list[Row]:
-    """One row a cell and client. No further repeat begins that would not end within the minutes."""
+    """One row a cell and client; ends within the minutes, and begins no repeat that would not."""
     found: Repeats = {(cell, client): [] for cell in cells for client in clients}
-    begun = time.monotonic()
+    end = time.monotonic() + minutes * 60
     for repeat in range(repeats):
         again_s = sum(taken[-1]["took_s"] for taken in found.values() if taken and not _is_slow(taken))
-        if time.monotonic() - begun + again_s > minutes * 60:
+        if time.monotonic() + again_s > end:
             break
         for cell, client in _turns(cells, clients, repeat):
-            if not _is_slow(found[cell, client]):
+            if not _is_slow(found[cell, client]) and time.monotonic() < end:
                 found[cell, client].append(_once(cell, client, at))
     return [_row(cell, client, at, taken, found.get((cell, "bare"), [])) for (cell, client), taken in found.items()]
 
@@ -73,7 +75,7 @@ def _row(cell: Cell, client: str, at: Place, taken: list[Row], bare: list[Row]) 
         "client": client,
         "priority": at.priority,
         "repeats": len(good),
-        "error": next((one["error"] for one in taken if one["error"]), None),
+        "error": next((one["error"] for one in taken if one["error"]), None if taken else NO_TIME),
         **{name: _middle([one[name] for one in good]) for name in (good[0] if good else ()) if name != "error"},
         "stamp_error_p99_us_of_repeats": p99s,
         "cpu_ratio_to_bare": _middle([own / other for own, other in pairs]),

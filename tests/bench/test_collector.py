@@ -92,6 +92,12 @@ def test_a_client_that_fails_has_a_row_that_says_why():
     assert "nobody" in report.figures({"rows": [row]}, "nobody")
 
 
+def test_when_the_time_is_up_a_row_says_so_and_holds_no_figure():
+    row = grid.rows([TINY[0]], ["ours"], measure.Place({}, None, False), 3, 0)[0]
+    assert (row["repeats"], row["error"]) == (0, grid.NO_TIME)
+    assert "stamp_error_p99_us" not in row
+
+
 class SERVED_BY_NOBODY:  # noqa: N801 - stands for an instance
     url, certificate = "http://127.0.0.1:9/v1", None
 

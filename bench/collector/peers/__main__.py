@@ -26,7 +26,7 @@ from pipeline.errors import TokenclockError
 PEERS = {
     "aiperf": "1 GB",
     "guidellm": "6 GB, with PyTorch",
-    "vllm": "11 GB, with PyTorch and all CUDA kernels",
+    "vllm": "10 GB, with PyTorch and all CUDA kernels",
 }
 """All peers, with what their environments take on disk; vLLM's only where it is asked for."""
 DEFAULT = "aiperf,guidellm"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from bench.collector.peers._work import Work
 
-REQUIREMENT = "vllm==0.33.0"
+REQUIREMENT = "vllm[bench]==0.33.0"
 
 
 def command(programs: Path, work: Work) -> list[str]:
