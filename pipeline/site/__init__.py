@@ -31,6 +31,8 @@ DOWNLOADS = (
     "targets",
     "calibration",
     "instrument",
+    "server_timings",
+    "limits",
     "published_figures",
 )
 
