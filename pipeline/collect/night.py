@@ -20,8 +20,7 @@ from filelock import FileLock, Timeout
 
 from pipeline import plan as plans
 from pipeline import trace
-from pipeline.collect import engines, facts, load, loop, schedule
-from pipeline.collect import workload as prompts
+from pipeline.collect import asking, engines, facts, load, loop, schedule
 from pipeline.collect.calibrate import calibrate
 from pipeline.collect.recorder import Job, record
 from pipeline.collect.store import RunStore, recover
@@ -198,7 +197,7 @@ async def _record_run(
     scenario, one = plan.scenarios[run.scenario], plan.targets[run.target]
     anchor_ns = time.monotonic_ns()
     key = this.environment.get(plan.providers[one.provider].key_env or "")
-    job = Job(plan, run, prompts.url(url, one.dialect), key, anchor_ns, scenario.warmup_requests)
+    job = Job(plan, run, asking.url(url, one.dialect, one.model_id), key, anchor_ns, scenario.warmup_requests)
     store = RunStore(this.layout.traces, facts.draft(plan, run, url, engine, anchor_ns))
     progress.say(f"{run.target}, {run.scenario}, round {run.round}")
 
