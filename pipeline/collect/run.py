@@ -11,8 +11,7 @@ import httpx
 
 from pipeline import plan as plans
 from pipeline import trace
-from pipeline.collect import facts, load, retry
-from pipeline.collect import workload as prompts
+from pipeline.collect import asking, facts, load, retry
 from pipeline.collect.limits import Limiter, LimitReachedError
 from pipeline.collect.money import Purse
 from pipeline.collect.recorder import Job, Trace, record, request_id
@@ -121,7 +120,7 @@ async def record_run(
     plan = purse.plan
     scenario, one = plan.scenarios[run.scenario], plan.targets[run.target]
     anchor_ns = time.monotonic_ns()
-    url = prompts.url(endpoint.url, one.dialect)
+    url = asking.url(endpoint.url, one.dialect, one.model_id)
     job = Job(plan, run, url, endpoint.key, anchor_ns, scenario.warmup_requests)
     store = RunStore(traces, facts.draft(plan, run, endpoint.url, endpoint.engine, anchor_ns))
     progress.say(f"{run.target}, {run.scenario}, round {run.round}")

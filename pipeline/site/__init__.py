@@ -33,6 +33,8 @@ DOWNLOADS = (
     "instrument",
     "comparison",
     "early_stopping",
+    "server_timings",
+    "limits",
     "published_figures",
 )
 

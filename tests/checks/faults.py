@@ -225,6 +225,27 @@ EARLY_STOPPING = {
     "shown_with_enough_under_it": plant("early_stopping", {**LIMIT, "n": 458}),
 }
 
+SERVER_TIMINGS = {
+    "one_row_per_request": twice("server_timings"),
+    "decode_is_not_above_server": put("server_timings", is_decode_above_server=True),
+    "ttft_is_not_below_server": put("server_timings", is_ttft_below_server=True),
+    "end_is_not_below_server": put("server_timings", is_end_below_server=True),
+    "ttft_holds_no_queue": put("server_timings", is_queue_in_ttft=True),
+    "times_are_times": put("server_timings", server_prefill_ms=float("nan")),
+    "parts_fit_the_whole": put("server_timings", server_decode_ms=300.0),
+    "flags_follow_from_figures": put("server_timings", server_decode_tok_s=10.0),
+    "follows_from_marks": put("server_timings", ttft_ms=202.001),
+}
+
+LIMITS = {
+    "one_row_per_limit": twice("limits"),
+    "period_is_known": put("limits", period="fortnight"),
+    "remaining_is_a_part": put("limits", remaining=14_401.0),
+    "some_is_left": put("limits", remaining=1_000.0),
+    "states_something": put("limits", allowed=None, remaining=None),
+    "requests_belong": put("limits", request_id="nobody's"),
+}
+
 FAULTS = {
     f"{table}.{check}": fault
     for table, faults in {
@@ -239,6 +260,8 @@ FAULTS = {
         "instrument": INSTRUMENT,
         "comparison": COMPARISON,
         "early_stopping": EARLY_STOPPING,
+        "server_timings": SERVER_TIMINGS,
+        "limits": LIMITS,
     }.items()
     for check, fault in faults.items()
 }
