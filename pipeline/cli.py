@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from pipeline import __version__, console, query
+from pipeline import __version__, console
 from pipeline import plan as plans
 from pipeline.collect import night as nights
 from pipeline.collect.environment import environment
@@ -186,6 +186,8 @@ def _plan(options: argparse.Namespace) -> int:
 
 
 def _sql(options: argparse.Namespace) -> int:
+    from pipeline import query  # noqa: PLC0415 - a machine that only collects has no DuckDB
+
     layout = Layout.from_environment()
     text = options.file.read_text("utf-8") if options.file else options.query
     if text is None:

@@ -90,6 +90,7 @@ HARDWARE = pl.Schema(_HARDWARE)
 
 SCHEMAS = {"requests.parquet": REQUESTS, "reads.parquet": READS}
 FILES = {**SCHEMAS, "hardware.parquet": HARDWARE}
+ENGINE_METRICS = "engine_metrics.ndjson"  # an engine's own Prometheus pages, kept as they came
 SAMPLES = "hardware.ndjson"  # samples of a run in progress; sealing turns them into hardware.parquet
 
 Part = tuple[pl.DataFrame, pl.DataFrame]
@@ -135,11 +136,11 @@ class File(msgspec.Struct, frozen=True):
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
-    """All that is known of a run beside its reads. `outcome`: finished | interrupted | failed.
+    """All that is known of a run beside its reads. `outcome`: finished | interrupted | failed | stopped.
 
     `requests_recorded` were kept, warm-up included; `requests_lost` were begun and never finished.
     `concurrency`: requests in flight, at most. `load`: scenario and workload as planned. `clock`: how the kernel's
-    stamps were mapped to the monotonic clock.
+    stamps were mapped to the monotonic clock. `hardware`: the machine of an engine of ours, and its sampling.
     """
 
     schema_version: int
@@ -165,6 +166,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     code_commit: str | None
     host: dict[str, Any]
     clock: dict[str, Any] | None = None
+    hardware: dict[str, Any] | None = None
     engine: dict[str, Any] | None
     files: dict[str, File]
 
@@ -301,6 +303,12 @@ def seal_samples(folder: Path, run_id: str) -> dict[str, File]:
     rows = pl.read_ndjson(whole, schema={key: kind for key, kind in HARDWARE.items() if key != "run_id"})
     write_parquet(rows.select(pl.lit(run_id).alias("run_id"), pl.all()).sort("at_ns", "device"), folder / name)
     return {name: File(sha256(folder / name), rows.height)}
+
+
+def seal_engine_metrics(folder: Path) -> dict[str, File]:
+    """Vouch for what an engine said of itself, where it was asked."""
+    path = folder / ENGINE_METRICS
+    return {path.name: File(sha256(path), path.read_bytes().count(b"\n"))} if path.exists() else {}
 
 
 def nights(traces: Path) -> list[date]:

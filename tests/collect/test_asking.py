@@ -17,10 +17,10 @@ QUESTION = Question("vendor/m:1", "Hello?", 31, 0.5)
 
 def sent(layout, tmp_path, dialect, **more):
     """The request line, headers and body that a collection in a dialect sends."""
-    text = plans.TEXT.replace("openai-chat", dialect).replace('model_id = "m"', 'model_id = "vendor/m:1"')
     with serving(HELLO) as server:
-        path = tmp_path / "plan.toml"
-        path.write_text(text.format(**{**plans.DEFAULTS, "url": server.url, "requests": 1, "warmup": 0, **more}))
+        path = plans.write(tmp_path, server.url, requests=1, warmup=0, **more)
+        text = path.read_text().replace("openai-chat", dialect).replace('model_id = "m"', 'model_id = "vendor/m:1"')
+        path.write_text(text)
         this = nights.Collection(plan.load(path), layout, nights.tonight(), {"P_API_KEY": KEY})
         (manifest,) = nights.collect(this, ["t"])
     head, _, body = server.requests[0].partition(b"\r\n\r\n")
