@@ -43,7 +43,8 @@ class Night(_Stanza, frozen=True, kw_only=True):
 
     `max_usd` is never passed: before each request the most that it can cost is set aside. `retries`: how often a
     request that was refused with 429 or 503 is sent anew, after the wait that the server asks for; no wait is
-    longer than `retry_wait_max_s`. `calibration_tok_s` and `calibration_tokens`: the streams that the recorder is
+    longer than `retry_wait_max_s`. `hardware_hz`: samples a second of power, clocks and temperature while an engine
+    of ours is measured (0: none). `calibration_tok_s` and `calibration_tokens`: the streams that the recorder is
     calibrated on (no tokens: it is not).
     """
 
@@ -54,6 +55,7 @@ class Night(_Stanza, frozen=True, kw_only=True):
     max_usd: Usd
     retries: Annotated[int, msgspec.Meta(ge=0)]
     retry_wait_max_s: Seconds
+    hardware_hz: Annotated[float, msgspec.Meta(ge=0)]
     calibration_tok_s: Annotated[float, msgspec.Meta(gt=0)]
     calibration_tokens: Annotated[int, msgspec.Meta(ge=0)]
 
@@ -125,12 +127,13 @@ class Sweep(_Stanza, frozen=True, kw_only=True, tag="sweep", tag_field="kind"):
     """A closed loop at one concurrency after the other.
 
     Each level becomes a scenario `<name>-<concurrency>`. A level sends `requests_per_stream` requests on each
-    stream, after `warmup_per_stream`.
+    stream, and `requests_at_least` in all, after `warmup_per_stream`.
     """
 
     title: str
     concurrencies: Annotated[list[Count], msgspec.Meta(min_length=1)]
     requests_per_stream: Count
+    requests_at_least: Count
     warmup_per_stream: Annotated[int, msgspec.Meta(ge=0)]
     timeout_s: Seconds
 
@@ -140,7 +143,7 @@ class Sweep(_Stanza, frozen=True, kw_only=True, tag="sweep", tag_field="kind"):
             f"{name}-{concurrency}": Closed(
                 title=f"{self.title}, {concurrency} at once",
                 concurrency=concurrency,
-                requests=self.requests_per_stream * concurrency,
+                requests=max(self.requests_at_least, self.requests_per_stream * concurrency),
                 warmup_requests=self.warmup_per_stream * concurrency,
                 timeout_s=self.timeout_s,
                 sweep=name,

@@ -66,10 +66,32 @@ _READS: Columns = {
     "payload": pl.Binary,
 }
 
+# Samples of the hardware, one a device and tick. A run without any has no such file.
+_HARDWARE: Columns = {
+    "run_id": pl.String,
+    "device": pl.String,
+    "at_ns": pl.Int64,
+    "read_ns": pl.Int64,
+    "power_mw": pl.Int64,
+    "energy_uj": pl.Int64,
+    "gpu_utilisation_pct": pl.Int32,
+    "memory_utilisation_pct": pl.Int32,
+    "memory_used_bytes": pl.Int64,
+    "sm_clock_mhz": pl.Int32,
+    "memory_clock_mhz": pl.Int32,
+    "temperature_c": pl.Int32,
+    "throttle_reasons": pl.Int64,
+    "error": pl.String,
+}
+
 REQUESTS = pl.Schema(_REQUESTS)
 READS = pl.Schema(_READS)
+HARDWARE = pl.Schema(_HARDWARE)
 
 SCHEMAS = {"requests.parquet": REQUESTS, "reads.parquet": READS}
+FILES = {**SCHEMAS, "hardware.parquet": HARDWARE}
+ENGINE_METRICS = "engine_metrics.ndjson"  # an engine's own Prometheus pages, kept as they came
+SAMPLES = "hardware.ndjson"  # samples of a run in progress; sealing turns them into hardware.parquet
 
 Part = tuple[pl.DataFrame, pl.DataFrame]
 """Some requests of a run and all their reads: frames of `SCHEMAS`, in its order."""
@@ -99,6 +121,10 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     region: str | None
     precision: str | None
     provenance: str
+    usd_per_million_input: float | None = None
+    usd_per_million_output: float | None = None
+    price_source: str | None = None
+    may_publish: bool = True
     reason: str | None = None
 
 
@@ -110,11 +136,11 @@ class File(msgspec.Struct, frozen=True):
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
-    """All that is known of a run beside its reads. `outcome`: finished | interrupted | failed.
+    """All that is known of a run beside its reads. `outcome`: finished | interrupted | failed | stopped.
 
     `requests_recorded` were kept, warm-up included; `requests_lost` were begun and never finished.
     `concurrency`: requests in flight, at most. `load`: scenario and workload as planned. `clock`: how the kernel's
-    stamps were mapped to the monotonic clock.
+    stamps were mapped to the monotonic clock. `hardware`: the machine of an engine of ours, and its sampling.
     """
 
     schema_version: int
@@ -140,6 +166,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     code_commit: str | None
     host: dict[str, Any]
     clock: dict[str, Any] | None = None
+    hardware: dict[str, Any] | None = None
     engine: dict[str, Any] | None
     files: dict[str, File]
 
@@ -267,6 +294,23 @@ def _arrow(frame: pl.DataFrame) -> pa.Table:
     return frame.to_arrow(compat_level=pl.CompatLevel.oldest())
 
 
+def seal_samples(folder: Path, run_id: str) -> dict[str, File]:
+    """Turn the samples of a run, if there are any, into a file of it; a line that a crash cut short ends them."""
+    samples, name = folder / SAMPLES, "hardware.parquet"
+    whole = samples.read_bytes().rpartition(b"\n")[0] if samples.exists() else b""
+    if not whole:
+        return {}
+    rows = pl.read_ndjson(whole, schema={key: kind for key, kind in HARDWARE.items() if key != "run_id"})
+    write_parquet(rows.select(pl.lit(run_id).alias("run_id"), pl.all()).sort("at_ns", "device"), folder / name)
+    return {name: File(sha256(folder / name), rows.height)}
+
+
+def seal_engine_metrics(folder: Path) -> dict[str, File]:
+    """Vouch for what an engine said of itself, where it was asked."""
+    path = folder / ENGINE_METRICS
+    return {path.name: File(sha256(path), path.read_bytes().count(b"\n"))} if path.exists() else {}
+
+
 def nights(traces: Path) -> list[date]:
     """Nights with anything recorded, oldest first."""
     return sorted(date.fromisoformat(path.name.removeprefix("night=")) for path in traces.glob("night=*"))
@@ -323,6 +367,14 @@ def load(traces: Path, night: date) -> tuple[pl.DataFrame, pl.DataFrame]:
     return requests.sort("request_id"), reads.sort("request_id", "read_index")
 
 
+def load_hardware(traces: Path, night: date) -> pl.DataFrame:
+    """All samples of the hardware during a night's closed runs: a frame of `HARDWARE`, sorted."""
+    folders = [path.parent for path in _closed(traces, night)]
+    sampled = [folder for folder in folders if "hardware.parquet" in read_manifest(folder / "manifest.json").files]
+    frames = [_verified(folder, "hardware.parquet") for folder in sampled]
+    return _concat(frames, HARDWARE).sort("run_id", "at_ns", "device")
+
+
 def _verified(folder: Path, name: str) -> pl.DataFrame:
     """Read a run's file only if it is, to the byte, what its manifest vouches for."""
     expected = read_manifest(folder / "manifest.json").files[name].sha256
@@ -331,7 +383,7 @@ def _verified(folder: Path, name: str) -> pl.DataFrame:
             f"{folder / name}: missing, or not the file its manifest vouches for; "
             "restore it from a backup, or move the run's folder away"
         )
-    return _as_of_now(pl.read_parquet(folder / name), SCHEMAS[name])
+    return _as_of_now(pl.read_parquet(folder / name), FILES[name])
 
 
 def _as_of_now(frame: pl.DataFrame, schema: pl.Schema) -> pl.DataFrame:

@@ -11,6 +11,7 @@ seed = 1
 max_usd = {max_usd}
 retries = {retries}
 retry_wait_max_s = {retry_wait_max_s}
+hardware_hz = 0
 calibration_tok_s = 500.0
 calibration_tokens = {calibration_tokens}
 

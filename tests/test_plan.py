@@ -143,6 +143,7 @@ title = "Steps"
 kind = "sweep"
 concurrencies = [1, 4]
 requests_per_stream = 3
+requests_at_least = 5
 warmup_per_stream = 1
 timeout_s = 5.0
 """
@@ -154,6 +155,7 @@ def test_a_sweep_is_a_closed_loop_at_each_of_its_levels(tmp_path):
     this = plan.load(path)
     assert this.targets["t"].scenarios == ["s", "steps-1", "steps-4"]
     four = this.scenarios["steps-4"]
+    assert this.scenarios["steps-1"].requests == 5
     assert (four.concurrency, four.requests, four.warmup_requests, four.sweep) == (4, 12, 4, "steps")
     assert [run.scenario for run in plan.runs(this, NIGHT, ["t"], [1])] == ["s", "steps-1", "steps-4"]
 

@@ -22,14 +22,16 @@ def census(plan: Plan, night: date, environment: Mapping[str, str]) -> trace.Nig
         plan_sha256=plan.sha256,
         rounds=plan.night.rounds,
         targets=[
-            target(plan, name, None, plans.skip_reason(plan, name, night, environment)) for name in plan.targets
+            target(plan, name, night, None, plans.skip_reason(plan, name, night, environment))
+            for name in plan.targets
         ],
     )
 
 
-def target(plan: Plan, name: str, url: str | None, reason: str | None = None) -> trace.Target:
-    """A target's facts, resolved: nothing is left to be looked up in a plan that may change."""
+def target(plan: Plan, name: str, night: date, url: str | None, reason: str | None = None) -> trace.Target:
+    """A target's facts on a night, resolved: nothing is left to be looked up in a plan that may change."""
     one = plan.targets[name]
+    price = plans.price(one, night) if one.engine is None else None
     model, provider = plan.models[one.model], plan.providers[one.provider]
     return trace.Target(
         name=name,
@@ -49,6 +51,10 @@ def target(plan: Plan, name: str, url: str | None, reason: str | None = None) ->
         region=provider.region,
         precision=one.precision,
         provenance=one.provenance,
+        usd_per_million_input=price.usd_per_million_input if price else None,
+        usd_per_million_output=price.usd_per_million_output if price else None,
+        price_source=price.source if price else None,
+        may_publish=provider.may_publish,
         reason=reason,
     )
 
@@ -68,7 +74,7 @@ def draft(plan: Plan, run: Run, url: str | None, engine: dict[str, Any] | None, 
             "scenario": msgspec.to_builtins(scenario),
             "workload": msgspec.to_builtins(plan.workloads[run.workload]),
         },
-        target=_as_served(target(plan, run.target, url), engine),
+        target=_as_served(target(plan, run.target, run.night, url), engine),
         requests_planned=scenario.requests,
         warmup_planned=scenario.warmup_requests,
         requests_recorded=0,

@@ -40,7 +40,7 @@ class Closed(msgspec.Struct, frozen=True, tag="closed", array_like=True):
 
     outcome: str
     error: str | None
-    clock: dict[str, int] | None = None
+    facts: dict[str, dict[str, Any]] = {}
 
 
 Record = Started | Finished | Closed

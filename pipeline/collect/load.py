@@ -35,6 +35,7 @@ async def closed(scenario: Closed, indices: Iterator[int], start: Start) -> None
     async with asyncio.TaskGroup() as streams:
         for _ in range(scenario.concurrency):
             streams.create_task(stream())
+            await asyncio.sleep(0)  # starting all in one turn of the loop would keep it from reading meanwhile
 
 
 async def opened(offsets_ns: Sequence[int], max_in_flight: int, start: Start) -> None:

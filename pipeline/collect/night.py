@@ -188,9 +188,9 @@ async def _endpoint(this: Collection, name: str, log: Path) -> AsyncIterator[End
     key = this.environment.get(this.plan.providers[one.provider].key_env or "")
     limits = limiter(this.layout.data / "limits", this.plan, name)
     if one.engine is None:
-        yield Endpoint(plans.base_url(this.plan, one) or "", key, None, limits)
+        yield Endpoint(plans.base_url(this.plan, one) or "", key, limits)
         return
     log.parent.mkdir(parents=True, exist_ok=True)
     options = {key: value for key, value in one.engine.items() if key != "name"}
     async with engines.running(one.engine["name"], options, log_path=log) as engine:
-        yield Endpoint(engine.base_url, key, msgspec.to_builtins(engine.facts), limits)
+        yield Endpoint(engine.base_url, key, limits, msgspec.to_builtins(engine.facts), engine.metrics_url)

@@ -9,6 +9,7 @@ import httpx
 import msgspec
 import numpy as np
 
+from pipeline.collect import asking
 from pipeline.collect import workload as prompts
 from pipeline.collect.transport import Recording, RequestFailed
 from pipeline.plan import Plan, Run, Scenario, input_tokens
@@ -17,14 +18,20 @@ from pipeline.plan import Plan, Run, Scenario, input_tokens
 KEPT_HEADERS = frozenset(
     {
         *("content-type", "content-length", "content-encoding", "transfer-encoding", "date", "server", "via"),
-        *("retry-after", "retry-after-ms", "server-timing", "x-envoy-upstream-service-time"),
+        *("retry-after", "retry-after-ms", "x-should-retry", "server-timing", "x-envoy-upstream-service-time"),
         *("request-id", "x-request-id", "cf-ray", "inference-id", "apim-request-id", "x-generation-id"),
-        *("x-groq-region", "x-inference-provider", "x-compute-type"),
-        *("openai-processing-ms", "openai-model", "openai-version"),
-        *("fireworks-server-time-to-first-token", "fireworks-prompt-tokens"),
+        *("x-amzn-requestid", "x-amzn-errortype", "x-amz-cf-id", "x-amz-cf-pop", "x-global-transaction-id"),
+        *("x-ds-trace-id", "mistral-correlation-id", "minimax-request-id", "nvcf-reqid", "x-databricks-request-id"),
+        *("x-kong-request-id", "x-kong-upstream-latency", "x-kong-proxy-latency", "x-request-accepted-at"),
+        *("x-groq-region", "x-ms-region", "x-inference-provider", "x-compute-type", "x-gemini-service-tier"),
+        *("x-queue-time", "x-inference-time", "x-total-time", "x-validation-time", "x-time-per-token"),
+        *("openai-processing-ms", "openai-model", "openai-version", "cmp-upstream-response-duration"),
     }
 )
-KEPT_PREFIXES = ("x-ratelimit-", "x-tokenlimit-", "anthropic-ratelimit-", "ratelimit-")
+KEPT_PREFIXES = (
+    *("x-ratelimit-", "x-tokenlimit-", "anthropic-ratelimit-", "anthropic-priority-", "ratelimit"),
+    "fireworks-",
+)
 
 
 @dataclass(frozen=True)
@@ -83,13 +90,7 @@ def build(client: httpx.AsyncClient, job: Job, index: int, recording: Recording)
     target = job.plan.targets[job.run.target]
     load = job.plan.workloads[job.run.workload]
     text = prompts.prompt(load, job.plan.night.seed, job.run, index)
-    headers = {
-        "accept": "text/event-stream",
-        "accept-encoding": "identity",
-        "content-type": "application/json",
-    }
-    if job.key:
-        headers["authorization"] = f"Bearer {job.key}"
+    headers = asking.headers(target.dialect, job.key)
     content = msgspec.json.encode(prompts.body(target, load, text))
     return client.build_request(
         "POST", job.url, headers=headers, content=content, extensions={"recording": recording}

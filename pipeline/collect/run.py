@@ -3,6 +3,8 @@
 import asyncio
 import re
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,8 +13,8 @@ import httpx
 
 from pipeline import plan as plans
 from pipeline import trace
-from pipeline.collect import facts, load, retry
-from pipeline.collect import workload as prompts
+from pipeline.collect import asking, facts, hardware, load, retry
+from pipeline.collect.engine_metrics import scraping
 from pipeline.collect.limits import Limiter, LimitReachedError
 from pipeline.collect.money import Purse
 from pipeline.collect.recorder import Job, Trace, record, request_id
@@ -21,6 +23,9 @@ from pipeline.collect.transport import StampedTransport
 from pipeline.errors import ungrouped
 from pipeline.plan import Closed, Plan, Run
 from pipeline.progress import Step, tell
+
+SCRAPE_S = 1.0
+"""Between two looks at an engine's own metrics."""
 
 
 @dataclass
@@ -49,12 +54,13 @@ class Progress:
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where a target's requests go: address, key, facts of the engine where we started one, limiter."""
+    """Where a target's requests go: address, key, limiter; of an engine of ours its facts and its metrics page."""
 
     url: str
     key: str | None
-    engine: dict[str, Any] | None
     limiter: Limiter
+    engine: dict[str, Any] | None = None
+    metrics_url: str | None = None
 
 
 def limiter(folder: Path, plan: Plan, target: str) -> Limiter:
@@ -121,14 +127,28 @@ async def record_run(
     plan = purse.plan
     scenario, one = plan.scenarios[run.scenario], plan.targets[run.target]
     anchor_ns = time.monotonic_ns()
-    url = prompts.url(endpoint.url, one.dialect)
+    url = asking.url(endpoint.url, one.dialect, one.model_id)
     job = Job(plan, run, url, endpoint.key, anchor_ns, scenario.warmup_requests)
     store = RunStore(traces, facts.draft(plan, run, endpoint.url, endpoint.engine, anchor_ns))
     progress.say(f"{run.target}, {run.scenario}, round {run.round}")
     transport = StampedTransport()
-    async with httpx.AsyncClient(transport=transport) as client:
-        sending = _Sending(client, job, store, purse, endpoint.limiter, progress)
-        with ungrouped():
-            await load.apply(scenario, f"{plan.night.seed}/{run.id}", sending.start)
+    with _watched(plan, endpoint, store.folder, anchor_ns) as sampled:
+        async with httpx.AsyncClient(transport=transport) as client:
+            sending = _Sending(client, job, store, purse, endpoint.limiter, progress)
+            with ungrouped():
+                await load.apply(scenario, f"{plan.night.seed}/{run.id}", sending.start)
     outcome = "finished" if sending.stopped is None else "stopped"
-    return store.close(outcome, sending.stopped, facts.clock(transport.wall))
+    seen = {"hardware": {**hardware.facts(), "sampling": sampled.facts()}} if sampled else {}
+    return store.close(outcome, sending.stopped, clock=facts.clock(transport.wall), **seen)
+
+
+@contextmanager
+def _watched(plan: Plan, endpoint: Endpoint, folder: Path, anchor_ns: int) -> Iterator[hardware.Sampling | None]:
+    """Sample the machine of an engine of ours, and what the engine says of itself, while it is measured."""
+    rate_hz = plan.night.hardware_hz
+    if endpoint.engine is None or rate_hz == 0:
+        yield None
+        return
+    scraped = scraping(endpoint.metrics_url, folder / trace.ENGINE_METRICS, SCRAPE_S, anchor_ns)
+    with scraped, hardware.sampling(folder / trace.SAMPLES, rate_hz, anchor_ns) as sampled:
+        yield sampled

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import msgspec
 import numpy as np
@@ -82,11 +82,11 @@ class RunStore:
             self._journal.append(Closed("interrupted", f"the disk took no more ({trace.reason(error)})"))
         raise _error(self.folder, self._said(), error) from error
 
-    def close(self, outcome: str, error: str | None = None, clock: dict[str, int] | None = None) -> trace.Manifest:
-        """Seal the run."""
+    def close(self, outcome: str, error: str | None = None, **facts: dict[str, Any]) -> trace.Manifest:
+        """Seal the run; `facts` are fields of its manifest that were known only at its end."""
         with _explained(self.folder, self._said()):
             (self.folder / RESERVE).unlink(missing_ok=True)
-            self._journal.append(Closed(outcome, error, clock))
+            self._journal.append(Closed(outcome, error, facts))
         return seal(self.folder)
 
     def _said(self) -> str:
@@ -146,7 +146,7 @@ def seal(folder: Path) -> trace.Manifest:
         if not (folder / MANIFEST).exists():
             _write(folder)
         for path in folder.iterdir():
-            if path.name not in (*trace.SCHEMAS, MANIFEST):
+            if path.name not in (*trace.FILES, trace.ENGINE_METRICS, MANIFEST):
                 path.unlink()
         final = folder.with_name(folder.name.removeprefix("."))
         folder.rename(final)
@@ -157,11 +157,13 @@ def _write(folder: Path) -> None:
     """Write the files and, last, the manifest that vouches for them."""
     draft, tally = trace.read_manifest(folder / DRAFT), _Tally()
     files = trace.write_run(folder, _parts(_finished(folder / JOURNAL, tally)))
+    files |= trace.seal_samples(folder, draft.run_id)
+    files |= trace.seal_engine_metrics(folder)
     manifest = msgspec.structs.replace(
         draft,
         outcome=tally.closed.outcome,
         error=tally.error,
-        clock=tally.closed.clock,
+        **tally.closed.facts,
         requests_recorded=tally.recorded,
         requests_lost=len(tally.in_flight),
         files=files,

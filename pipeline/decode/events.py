@@ -5,7 +5,7 @@ from typing import Any
 
 import polars as pl
 
-from pipeline.decode import errors, lenient
+from pipeline.decode import errors, eventstream, json_array, lenient
 from pipeline.decode.delta import Decode, Delta
 from pipeline.decode.dialects import decoder
 from pipeline.decode.sse import Event, Parser
@@ -34,6 +34,15 @@ SCHEMA = pl.Schema(
         "model": pl.String,
         "response_id": pl.String,
         "system_fingerprint": pl.String,
+        "served_by": pl.String,
+        "server_queue_ms": pl.Float64,
+        "server_load_ms": pl.Float64,
+        "server_prefill_ms": pl.Float64,
+        "server_ttft_ms": pl.Float64,
+        "server_decode_ms": pl.Float64,
+        "server_total_ms": pl.Float64,
+        "server_prefill_tok_s": pl.Float64,
+        "server_output_tok_s": pl.Float64,
     }
 )
 
@@ -42,7 +51,7 @@ COMMENTS = {
     "event_index": "Position in the response, from 0.",
     "read_index": "The socket read that completed the event.",
     "at_ns": "Stamp of that read, nanoseconds from `sent`; events of one read share it.",
-    "event_type": "Name of the event, `message` unless named; `body`: a whole body; `line`: a line of NDJSON.",
+    "event_type": "Its name, `message` unless named; `body`: a whole body; `line`, `item`: of NDJSON, of an array.",
     "data_bytes": "Size of the event's data in bytes.",
     "is_done": "The event is the `[DONE]` marker, which says nothing of how the request ended.",
     "content": "Answer text; empty text and none are told apart.",
@@ -59,6 +68,15 @@ COMMENTS = {
     "model": "Model id as echoed by the server.",
     "response_id": "The server's id of the response.",
     "system_fingerprint": "The server's word for its build and settings.",
+    "served_by": "Who really answered, where a gateway names it.",
+    "server_queue_ms": "The server's own account: waiting before the model took the request up.",
+    "server_load_ms": "The server's own account: loading the model.",
+    "server_prefill_ms": "The server's own account: processing the prompt.",
+    "server_ttft_ms": "The server's own account: time to first token, as it defines it.",
+    "server_decode_ms": "The server's own account: generating the answer.",
+    "server_total_ms": "The server's own account: the whole request, as it defines it (Groq leaves the queue out).",
+    "server_prefill_tok_s": "The server's own account: prompt tokens a second.",
+    "server_output_tok_s": "The server's own account: generated tokens a second of this request.",
 }
 
 Located = tuple[int, Event]
@@ -111,6 +129,8 @@ def dispatch(pieces: list[bytes], http_status: int, label: str | None) -> list[L
     """Cut a response into events. The bytes decide whether it is a stream, not its label."""
     if not 200 <= http_status <= 299 or "html" in (label or ""):
         return _body(pieces)
+    if eventstream.is_one(pieces):
+        return eventstream.cut(pieces)
     if "ndjson" in (label or "") or "jsonl" in (label or ""):
         return _lines(pieces)
     return Parser().feed(*pieces) or _unframed(pieces, label)
@@ -122,6 +142,8 @@ def _unframed(pieces: list[bytes], label: str | None) -> list[Located]:
     lines = [line.strip() for line in body.split(b"\n") if line.strip()]
     if len(lines) > 1 and all(line[:1] == b"{" and line[-1:] == b"}" for line in lines):
         return _lines(pieces)
+    if json_array.is_one(body):
+        return json_array.cut(pieces)
     is_stream = label is None or "event-stream" in label
     return [] if is_stream and body[:1] not in (b"{", b"[", b"<") else _body(pieces)
 

@@ -1,10 +1,10 @@
-"""One row a night × target × model × workload × scenario × metric: n, mean and percentiles."""
+"""One row a night × target × model × workload × scenario × metric: n, mean, percentiles and intervals."""
 
 from collections.abc import Mapping
 
 import polars as pl
 
-from pipeline.tables import metrics
+from pipeline.tables import intervals, metrics
 
 INPUTS = ("ttft", "output_speed", "throughput")
 
@@ -34,6 +34,7 @@ COLUMNS = {
     "mean": "Arithmetic mean",
     **{f"p{p}": f"{p}th percentile, linear interpolation" for p in PERCENTILES},
     "p99": f"99th percentile, linear interpolation; null below n = {ENOUGH_FOR_P99}",
+    **intervals.COLUMNS,
     "token_source": "Where token counts are from: recounted, reported, both (mixed) or not needed (null)",
 }
 
@@ -70,13 +71,15 @@ def _runs(throughput: pl.DataFrame) -> pl.DataFrame:
 
 
 def _statistics(frame: pl.DataFrame, units: Mapping[str, str]) -> pl.DataFrame:
-    value = pl.col("value")
+    value, by = pl.col("value"), [*GRAIN, "metric"]
     source = pl.col("token_source") if "token_source" in frame.columns else pl.lit(None, pl.String)
-    return (
+    values = (
         frame.with_columns(token_source=source)
-        .unpivot(on=list(units), index=[*GRAIN, "token_source"], variable_name="metric")
+        .unpivot(on=list(units), index=[*GRAIN, "run_id", "token_source"], variable_name="metric")
         .drop_nulls("value")
-        .group_by(*GRAIN, "metric")
+    )
+    return (
+        values.group_by(by)
         .agg(
             n=pl.len().cast(pl.Int64),
             mean=value.sort().mean(),
@@ -84,6 +87,7 @@ def _statistics(frame: pl.DataFrame, units: Mapping[str, str]) -> pl.DataFrame:
             p99=pl.when(pl.len() >= ENOUGH_FOR_P99).then(value.quantile(0.99, "linear")),
             token_source=_sources(),
         )
+        .join(intervals.intervals(values, by), on=by, how="left")
     )
 
 
