@@ -152,7 +152,6 @@ def test_samples_are_sealed_with_the_run_and_read_back(tmp_path):
     assert files["hardware.parquet"].rows == frame.height == written
     assert frame.schema == trace.HARDWARE
     assert frame["run_id"].unique().to_list() == ["the-run"]
-    assert not (tmp_path / trace.SAMPLES).exists()
 
 
 def rows_before_the_cut(path) -> int:
