@@ -92,6 +92,13 @@ def test_a_failed_request_keeps_the_server_s_account_and_has_none_of_ours() -> N
     assert row["server_queue_ms"] == pytest.approx(10)
 
 
+def test_a_request_says_who_answered_it_and_where() -> None:
+    stated = {"x-request-id": "r", "x-ms-region": "East US", "cf-ray": "9c-PRG", "x-inference-provider": "cerebras"}
+    (row,) = build(told(stated), "requests")
+    said = row["provider_request_id"], row["region"], row["edge"], row["served_by"]
+    assert said == ("r", "East US", "PRG", "cerebras")
+
+
 def test_each_limit_that_a_response_states_is_a_row() -> None:
     stated = {
         "x-groq-region": "yul",
@@ -106,5 +113,5 @@ def test_each_limit_that_a_response_states_is_a_row() -> None:
         ("requests", "day", 14400, 14393, None),
         ("tokens", "minute", None, None, 2000),
     ]
-    assert {(row["region"], row["edge"], row["provider_request_id"]) for row in rows} == {("yul", "PRG", "r")}
+    assert {(row["region"], row["provider_request_id"]) for row in rows} == {("yul", "r")}
     assert build(streams.one(GOLDEN), "limits") == []
