@@ -265,6 +265,43 @@ def test_the_type_of_a_response_s_event_may_stand_in_the_event_alone() -> None:
     assert said(RESPONSES, {"delta": "Hi"}, "response.output_text.delta") == Delta("Hi", has_token=True)
 
 
+@pytest.mark.parametrize(
+    ("event", "expected"),
+    [
+        (
+            {"type": "message-start", "id": "c", "delta": {"message": {"role": "assistant", "content": []}}},
+            Delta(response_id="c"),
+        ),
+        ({"type": "content-delta", "delta": {"message": {"content": {"text": "Hi"}}}}, Delta("Hi", has_token=True)),
+        ({"delta": {"message": {"content": {"thinking": "Hm"}}}}, Delta(reasoning="Hm", has_token=True)),
+        ({"delta": {"message": {"tool_plan": "I will"}}}, Delta(reasoning="I will", has_token=True)),
+        (
+            {"delta": {"message": {"tool_calls": {"function": {"name": "add", "arguments": ""}}}}},
+            Delta(tool_calls="", has_token=True),
+        ),
+        ({"type": "content-end", "index": 0}, Delta()),
+        (
+            {
+                "type": "message-end",
+                "delta": {
+                    "finish_reason": "MAX_TOKENS",
+                    "usage": {"tokens": {"input_tokens": 9, "output_tokens": 7}},
+                },
+            },
+            Delta(finish_reason="MAX_TOKENS", prompt_tokens=9, completion_tokens=7),
+        ),
+        ({"delta": {"finish_reason": "ERROR", "error": "no"}}, Delta(finish_reason="ERROR", error_message="no")),
+    ],
+)
+def test_cohere_s_events_say_what_they_mean(event: Any, expected: Delta) -> None:
+    assert said("cohere-chat", event) == expected
+
+
+def test_anthropic_s_older_text_completions_are_understood() -> None:
+    event = {"type": "completion", "completion": " Hi", "stop_reason": "stop_sequence", "model": "claude-2"}
+    assert said(ANTHROPIC, event) == Delta(" Hi", has_token=True, finish_reason="stop_sequence", model="claude-2")
+
+
 def answer(*parts: dict[str, Any], **more: Any) -> dict[str, Any]:
     return {"candidates": [{"content": {"role": "model", "parts": list(parts)}, "index": 0, **more}]}
 
