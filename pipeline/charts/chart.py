@@ -20,6 +20,6 @@ class Chart:
     name: str
     title: str
     description: str
-    group: Literal["comparison", "local"]
+    group: Literal["comparison", "local", "trend"]
     order: int
     draw: Callable[[duckdb.DuckDBPyConnection], AnyChart]

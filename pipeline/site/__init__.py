@@ -33,12 +33,14 @@ DOWNLOADS = (
     "instrument",
     "comparison",
     "early_stopping",
+    "changes",
     "published_figures",
 )
 
 LATEST = """
 SELECT l.title, l.model_title, coalesce(l.hardware, 'not known') AS hardware, l.scenario, l.requests_sent,
        l.success_rate, t.n, t.p10 AS ttft_p10, t.p50 AS ttft_p50, t.p90 AS ttft_p90,
+       t.p50_low AS ttft_low, t.p50_high AS ttft_high, s.p50_low AS speed_low, s.p50_high AS speed_high,
        s.p10 AS speed_p10, s.p50 AS speed_p50, s.p90 AS speed_p90, l.output_throughput_p50_tok_s AS throughput,
        coalesce(s.token_source, '–') AS token_source, l.provenance, i.instrument_error_ms,
        i.error_share AS ttft_error_share
@@ -55,6 +57,21 @@ ORDER BY l.family, l.title, l.concurrency
 TARGETS = """
 SELECT title, model_title, model_id, status, reason, host, engine, engine_version, precision, provenance
 FROM targets WHERE night = (SELECT max(night) FROM targets) ORDER BY status, title, model_title
+"""
+
+PAIRS = """
+SELECT ours.title AS target, theirs.title AS other, ours.model_title, c.workload, c.scenario, c.metric, c.rounds,
+       c.ratio, c.ratio_low, c.ratio_high, coalesce(c.verdict, 'one round cannot tell') AS verdict
+FROM comparison AS c
+JOIN targets AS ours ON (ours.night, ours.target) = (c.night, c.target)
+JOIN targets AS theirs ON (theirs.night, theirs.target) = (c.night, c.other)
+WHERE c.night = (SELECT max(night) FROM summary) AND c.metric IN ('ttft_ms', 'output_speed_tok_s')
+ORDER BY c.family, c.workload, c.scenario, c.metric, target, other
+"""
+
+CHANGES = """
+SELECT target, workload, scenario, metric, unit, night, before, after, ratio, ratio_low, ratio_high, is_recent
+FROM changes ORDER BY night DESC, target, workload, scenario, metric
 """
 
 RUNS = """
@@ -114,7 +131,8 @@ def publish(layout: Layout, con: duckdb.DuckDBPyConnection) -> Path:
 
 
 def _page(layout: Layout, con: duckdb.DuckDBPyConnection, files: list[Download]) -> str:
-    drawn = {group: _charts(layout, group) for group in ("comparison", "local")}
+    drawn = {group: _charts(layout, group) for group in charts.GROUPS}
+    [[nights]] = con.sql("SELECT count(DISTINCT night) FROM summary").fetchall()
     return (
         _environment()
         .get_template("page.html")
@@ -124,6 +142,9 @@ def _page(layout: Layout, con: duckdb.DuckDBPyConnection, files: list[Download])
             script=_bundle(),
             comparison=drawn["comparison"],
             local=drawn["local"],
+            trend=drawn["trend"] if nights > 1 else [],
+            changes=_rows(con, CHANGES),
+            pairs=_rows(con, PAIRS),
             latest=_rows(con, LATEST),
             targets=_rows(con, TARGETS),
             run=next(iter(_rows(con, RUNS)), None),

@@ -5,7 +5,7 @@ so that a level that comes and goes is seen like one that stays: circular binary
 distribution on quiet nights the same whatever the noise looks like, so it is known by simulation, once for each
 length. Many series are looked at together, and those are cut that Benjamini and Hochberg keep: where nothing
 changed anywhere, the chance that anything is marked is `FALSE_ALARM_RATE`. A series is cut at the clearer edge of
-its stretch, and its parts are looked at again.
+its stretch, where the values fall best into two levels, and its parts are looked at again.
 
 What is assumed: quiet nights could have come in any order. A slow drift or a weekly rhythm is a change, too.
 """
@@ -68,10 +68,22 @@ def best_cut(values: Floats) -> Cut | None:
 
 
 def _clearer_edge(values: Floats, start: int, end: int) -> int:
-    """Of a stretch, the edge at which the nights beside it differ more."""
+    """Of a stretch, the edge at which the nights beside it differ more.
+
+    Ranks tell that levels differ and not by how much, so the edge itself is put where the values lie closest to
+    the medians of both sides.
+    """
     inside = values[start:end]
-    edges = [(start, values[:start]), (end, values[end:])]
-    return max((_distance(beside, inside), edge) for edge, beside in edges if beside.size)[1]
+    edges = [(0, end, values[:start]), (start, values.size, values[end:])]
+    spans = [(_distance(beside, inside), first, last) for first, last, beside in edges if beside.size]
+    _, first, last = max(spans)
+    places = range(first + LEAST_NIGHTS, last - LEAST_NIGHTS + 1)
+    return min(places, key=lambda at: _spread(values[first:at]) + _spread(values[at:last]))
+
+
+def _spread(values: Floats) -> float:
+    """Summed distance from the median."""
+    return float(np.abs(values - np.median(values)).sum())
 
 
 def _distance(some: Floats, others: Floats) -> float:
