@@ -96,8 +96,8 @@ def _layers(this: Trend) -> alt.LayerChart | alt.FacetChart:
     points = base.mark_point(filled=True, size=40, color=blue, opacity=1).encode(y=y, tooltip=told)
     changed = base.transform_filter("isValid(datum.after)")
     marks = changed.mark_rule(color=red, strokeDash=[4, 3]).encode(tooltip=told)
-    text = changed.mark_text(align="left", dx=4, dy=6, fontSize=11, color=red, baseline="top")
-    named = text.encode(y=alt.value(0), text="change:N")
+    text = changed.mark_text(fontSize=11, color=red, baseline="bottom")
+    named = text.encode(y=alt.value(-3), text="change:N")
     return alt.layer(line, bars, points, marks, named, width=theme.WIDTH, height=HEIGHT)
 
 
