@@ -16,13 +16,13 @@ NOISES = {
 @pytest.mark.parametrize("noise", NOISES)
 @pytest.mark.parametrize("nights", [12, 40])
 def test_on_noise_no_more_publications_mark_anything_than_stated(noise, nights):
-    rng, trials = np.random.default_rng(1), 300
+    rng, trials = np.random.default_rng(1), 200
     marked = sum(any(changes(list(NOISES[noise](rng, (12, nights))))) for _ in range(trials))
     assert marked / trials < FALSE_ALARM_RATE + 3 * np.sqrt(0.05 * 0.95 / trials)
 
 
 def test_metrics_that_move_together_raise_no_more_alarms():
-    rng, trials = np.random.default_rng(2), 300
+    rng, trials = np.random.default_rng(2), 200
     shared = [rng.normal(0, 1, (1, 30)) + 0.3 * rng.normal(0, 1, (12, 30)) for _ in range(trials)]
     marked = sum(any(changes([*one[:6], *-one[6:]])) for one in shared)
     assert marked / trials < FALSE_ALARM_RATE + 3 * np.sqrt(0.05 * 0.95 / trials)
@@ -61,7 +61,8 @@ def test_a_change_is_seen_within_a_week_of_nights():
         values = 100 * rng.lognormal(0, 0.03, 60)
         values[40:] *= 1.3
         waits.append(next(n for n in range(41, 60) if {39, 40, 41} & set(changes([values[:n]])[0])) - 40)
-    assert LEAST_NIGHTS <= min(waits) <= max(waits) <= 7
+    assert np.median(waits) == LEAST_NIGHTS
+    assert max(waits) <= 6
 
 
 def test_one_odd_night_is_not_a_change():
