@@ -239,7 +239,8 @@ def _shown(con: duckdb.DuckDBPyConnection, name: str) -> str:
     columns = con.sql(f'SELECT * FROM "{name}" LIMIT 0').columns  # noqa: S608 - names from the list above
     who = [column for column in ("target", "other") if {"night", column} <= set(columns) and name != "targets"]
     keep = [f"(night, {column}) IN (SELECT (night, target) FROM targets WHERE may_publish)" for column in who]
-    return f'SELECT * FROM "{name}" WHERE {" AND ".join(keep) or "true"} ORDER BY ALL'  # noqa: S608 - as above
+    where = " AND ".join(keep) or "true"
+    return f'SELECT * FROM "{name}" WHERE {where} ORDER BY ALL'  # noqa: S608 - as above
 
 
 def _download(path: Path, what: str) -> Download:
