@@ -4,7 +4,7 @@ BIN := .venv/bin
 export DAGSTER_HOME := $(CURDIR)/data/dagster
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test ui sql plan collect build publish check format lock clean
+.PHONY: help demo test ui sql plan collect build publish bench-decode check format lock clean
 
 help: ## List all commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -33,6 +33,9 @@ build: .venv/run ## Recompute all tables from the stored traces
 
 publish: .venv/run ## Audit the tables, publish warehouse and site
 	$(BIN)/python -m pipeline.cli publish
+
+bench-decode: .venv/dev ## How fast stored reads become events, beside bare JSON libraries
+	$(BIN)/python -m bench.decode
 
 check: .venv/dev ## Lint, types and import rules only
 	$(BIN)/ruff format --check .

@@ -1,0 +1,1 @@
+"""Benchmarks of the pipeline itself. Nothing in `pipeline` imports from here."""
