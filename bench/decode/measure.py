@@ -77,10 +77,17 @@ def bare(folder: Path) -> dict[str, Callable[[], int]]:
     connection.execute("SET threads = 1")
     connection.execute("CREATE TABLE ready AS SELECT unnest(?::VARCHAR[]) AS data", [texts])
     return {
-        "msgspec structs": lambda: len([DECODER.decode(data) for data in datas]),
-        "stdlib json": lambda: len([json.loads(data) for data in datas]),
+        "msgspec structs": lambda: each(DECODER.decode, datas),
+        "stdlib json": lambda: each(json.loads, datas),
         "duckdb json_extract": lambda: len(connection.execute(QUERY).fetchall()) * len(datas),
     }
+
+
+def each(decode: Callable[[bytes], object], datas: list[bytes]) -> int:
+    """Decode one event after the other and keep none; how many there were."""
+    for data in datas:
+        decode(data)
+    return len(datas)
 
 
 def timed(contenders: Mapping[str, Callable[[], int]], rounds: int, clock: Callable[[], float]) -> dict[str, float]:

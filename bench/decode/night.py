@@ -20,6 +20,8 @@ SHAPES: tuple[shapes.Shape, ...] = (
     shapes.spaced,
 )
 
+REQUESTS_A_RUN = 16
+
 _HEADERS = [{"name": "content-type", "value": "text/event-stream; charset=utf-8"}]
 
 
@@ -42,18 +44,22 @@ def write(folder: Path, *, events: int, tokens: int, seed: int = 1) -> tuple[Pat
 def _response(number: int, tokens: int, seed: int) -> tuple[dict[str, object], list[bytes], int]:
     random = Random(f"{seed}/{number}")
     stream = shapes.Stream(random, number, random.randint(tokens // 2, tokens * 3 // 2))
-    shape = SHAPES[number % len(SHAPES)]
+    run = number // REQUESTS_A_RUN
+    shape = SHAPES[run % len(SHAPES)]
     datas = [*shape(stream)]
     datas += [] if shape is shapes.cerebras else ["[DONE]"]
-    pieces = _cut([f"data: {data}\n\n".encode() for data in datas], number // len(SHAPES), random)
+    pieces = _cut([f"data: {data}\n\n".encode() for data in datas], run // len(SHAPES), random)
     pieces = [b": PROCESSING\n\n"] * 3 + pieces if shape is shapes.openrouter else pieces
-    request: dict[str, object] = {"request_id": f"2026-11-01.r01.bench/{number:06}", "dialect": "openai-chat"}
+    request: dict[str, object] = {
+        "request_id": f"2026-11-01.r01.bench-{run:06}/{number:06}",
+        "dialect": "openai-chat",
+    }
     return request | {"http_status": 200, "response_headers": _HEADERS, "outcome": "ended"}, pieces, len(datas)
 
 
-def _cut(events: list[bytes], number: int, random: Random) -> list[bytes]:
-    """Of eight streams five come with an event a read, one with several, one with CRLF, one cut anywhere."""
-    kind = number % 8
+def _cut(events: list[bytes], run: int, random: Random) -> list[bytes]:
+    """Of eight runs five come with an event a read, one with several, one with CRLF, one cut anywhere."""
+    kind = run % 8
     if kind < 5:
         return events
     if kind == 5:
