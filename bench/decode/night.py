@@ -20,7 +20,7 @@ SHAPES: tuple[shapes.Shape, ...] = (
     shapes.spaced,
 )
 
-REQUESTS_A_RUN = 16
+REQUESTS_A_RUN = 32
 
 _HEADERS = [{"name": "content-type", "value": "text/event-stream; charset=utf-8"}]
 

@@ -4,14 +4,14 @@ from collections.abc import Iterator
 from operator import attrgetter
 from typing import Any
 
+import numpy as np
 import polars as pl
 
-from pipeline.decode import errors, lenient
-from pipeline.decode.blocks import blocks
+from pipeline.decode import bodies, errors, lenient
 from pipeline.decode.delta import Decode, Delta
 from pipeline.decode.dialects import decoder, slots
 from pipeline.decode.meanings import Meaning
-from pipeline.decode.skeletons import understand, unescaped
+from pipeline.decode.skeletons import ROWS, understand, unescaped
 from pipeline.decode.sse import Event, Parser
 from pipeline.decode.status import content_type
 
@@ -68,8 +68,6 @@ COMMENTS = {
 BATCH_BYTES = 8_000_000
 """Bodies decoded at a time: what fits the processor's cache is fastest."""
 
-ROWS = pl.DataFrame(schema={"row": pl.UInt32, "meaning": pl.Int32})
-
 Located = tuple[int, Event]
 """An event and the position, in the list of reads, of the read that completed it."""
 
@@ -82,22 +80,23 @@ def decode(requests: pl.DataFrame, reads: pl.DataFrame) -> pl.DataFrame:
 def batches(requests: pl.DataFrame, reads: pl.DataFrame) -> Iterator[pl.DataFrame]:
     """Decode some responses at a time: what `decode` gives, in parts."""
     facts = requests.select("request_id", "dialect", pl.col("http_status").fill_null(200), content_type())
-    bodies = reads.filter(pl.col("payload").bin.size() > 0).sort("request_id", "read_index")
+    parts = reads.filter(pl.col("payload").bin.size() > 0).sort("request_id", "read_index")
     sizes = pl.col("payload").bin.size().cast(pl.Int64).sum()
-    found = bodies.group_by("request_id", maintain_order=True).agg(size=sizes, count=pl.len())
+    found = parts.group_by("request_id", maintain_order=True).agg(size=sizes, count=pl.len())
     responses = found.join(facts, on="request_id", maintain_order="left")
     if responses.height < found.height:
-        bodies = bodies.join(responses, on="request_id", how="semi", maintain_order="left")
+        parts = parts.join(responses, on="request_id", how="semi", maintain_order="left")
     start = 0
     for _, group in responses.group_by(pl.col("size").cum_sum() // BATCH_BYTES, maintain_order=True):
         part = group.with_row_index("response")
         count = int(part["count"].sum())
         numbers = part.select(pl.col("response").repeat_by("count").explode())["response"]
-        yield _decode(part, bodies.slice(start, count).with_columns(response=numbers))
+        yield _decode(part, parts.slice(start, count).with_columns(response=numbers))
         start += count
 
 
 def _decode(responses: pl.DataFrame, reads: pl.DataFrame) -> pl.DataFrame:
+    """Decode streams at once, and by itself each response that shows no event that way."""
     meanings: list[Meaning] = []
     rows = _streams(responses, reads, meanings)
     others = responses.join(rows, on="response", how="anti", maintain_order="left")
@@ -108,20 +107,22 @@ def _decode(responses: pl.DataFrame, reads: pl.DataFrame) -> pl.DataFrame:
 
 
 def _streams(responses: pl.DataFrame, reads: pl.DataFrame, meanings: list[Meaning]) -> pl.DataFrame:
-    """Events of responses that look like streams: `response`, `read`, `meaning` and holes."""
-    is_stream = pl.col("http_status").is_between(200, 299) & ~pl.col("content_type").str.contains(
+    """Events of responses that look like streams: `response`, `read`, `meaning` and the values of holes."""
+    is_stream = pl.col("http_status").is_between(200, 299) & ~pl.col("content_type").fill_null("").str.contains(
         "html|ndjson|jsonl"
-    ).fill_null(value=False)
-    streams = responses.filter(is_stream)
-    bodies = reads.with_row_index("read").filter(pl.col("response").is_in(streams["response"].implode()))
-    framed = blocks(bodies)
-    parts = [ROWS]
-    for (name,), part in streams.group_by("dialect", maintain_order=True):
-        group = framed.filter(pl.col("response").is_in(part["response"].implode()))
-        parts.append(understand(group, decoder(name), slots(name), meanings))
-    rows = pl.concat(parts, how="diagonal").sort("row")
-    completed = framed[rows["row"]]
-    return rows.with_columns(completed["response"], bodies["read"].gather(completed["read"]))
+    )
+    streams = responses.filter(is_stream).select("response", "dialect")
+    reads = reads.select("response", "payload").with_row_index("read")
+    if streams.height < responses.height:
+        reads = reads.join(streams, on="response", how="semi", maintain_order="left")
+    texts, ends = bodies.join(reads)
+    spoken = texts.join(streams, on="response", maintain_order="left").partition_by("dialect", as_dict=True)
+    parts = [
+        understand(part.drop("dialect"), decoder(name), slots(name), meanings) for (name,), part in spoken.items()
+    ]
+    rows = pl.concat([ROWS.to_frame(), *parts], how="diagonal").sort("end")
+    completed_by = np.searchsorted(ends, rows["end"].to_numpy())
+    return rows.with_columns(reads["read"].gather(completed_by)).drop("end")
 
 
 def _one_by_one(responses: pl.DataFrame, reads: pl.DataFrame, meanings: list[Meaning]) -> pl.DataFrame:
@@ -164,18 +165,16 @@ def _said(meanings: list[Meaning]) -> pl.DataFrame:
 
 
 def _filled(rows: pl.DataFrame, columns: dict[str, pl.Series], meanings: list[Meaning]) -> dict[str, pl.Series]:
-    """Columns with the blocks' own values put in."""
+    """The columns that hold the events' own values."""
     holes = [name for name in rows.columns if name.startswith("hole_")]
-    sizes = (
-        rows.select(pl.sum_horizontal(pl.col(name).str.len_bytes().fill_null(0) for name in holes)).to_series()
-        if holes
-        else 0
-    )
-    filled = {"data_bytes": (columns["data_bytes"] + sizes).cast(SCHEMA["data_bytes"])}
+    if not holes:
+        return {}
+    sizes = pl.sum_horizontal(pl.col(name).str.len_bytes().fill_null(0) for name in holes).cast(pl.Int32)
+    filled = {"data_bytes": columns["data_bytes"] + rows.select(sizes).to_series()}
+    texts = {hole: unescaped(rows[hole]) for hole in holes}
     for name, hole in sorted({pair for meaning in meanings for pair in meaning.filled}):
-        values = rows[f"hole_{hole}"]
-        own = unescaped(values) if SCHEMA[name] == pl.String else values.cast(SCHEMA[name], strict=False)
         is_own = pl.Series([(name, hole) in meaning.filled for meaning in meanings]).gather(rows["meaning"])
+        own = texts[f"hole_{hole}"].set(~is_own, None).cast(SCHEMA[name])
         filled[name] = own.zip_with(is_own, filled.get(name, columns[name]))
     return filled
 

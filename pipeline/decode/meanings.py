@@ -1,14 +1,38 @@
-"""What a block of a stream says: decoded as it stands, or once for all blocks that share its skeleton."""
+"""What an event of a stream says: decoded as it stands, or once for all events that share a skeleton.
 
+A skeleton is an event's text with holes where the values of some keys stood, `Slots` that the dialect names:
+strings or whole numbers, none empty or zero. A plain value (a well-formed string up to its closing quote, a
+number that fits a column) never changes how the JSON around it is read, so events of one skeleton say the
+same but for those values. The dialect decodes the skeleton twice, with different probes in its holes: a column
+in which a probe comes out whole is filled from that hole, event by event; where anything else differs, the
+skeleton is no use and its events are decoded one by one.
+"""
+
+import re
 from collections.abc import Sequence
+from functools import cache
 from typing import NamedTuple
 
-from pipeline.decode.delta import Decode, Delta
+from msgspec.structs import astuple
+
+from pipeline.decode.delta import Decode, Delta, Slots
 from pipeline.decode.sse import event_of
+
+_ESCAPE = (
+    r'\\["\\/bfnrt]|\\u[0-9a-ce-fA-CE-F][0-9a-fA-F]{3}|\\u[dD][0-7][0-9a-fA-F]{2}'
+    r"|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+)
+STRING = rf'(?:[^"\\\x00-\x1f]|{_ESCAPE})+'
+"""A JSON string that is not empty, without its quotes, as a regular expression for Python and polars alike."""
+
+NUMBER = r"[1-9][0-9]{0,14}"
+"""A whole number in JSON, not zero, that every column of integers can hold."""
+
+MAX_HOLES = 4
 
 
 class Meaning(NamedTuple):
-    """What a block says; `filled` names the columns that hold the block's own value of a hole, by its position."""
+    """What an event says; `filled` pairs the columns that hold the event's own values with the holes they stand in."""
 
     event_type: str
     data_bytes: int
@@ -17,60 +41,71 @@ class Meaning(NamedTuple):
 
 
 class Skeleton(NamedTuple):
-    """A block with holes: the text before each hole and behind the last, and what kind of value each holds."""
+    """A block with holes: the text before each hole and behind the last, and whether a hole takes a number."""
 
     fixed: tuple[str, ...]
     is_number: tuple[bool, ...]
-    is_blank: tuple[bool, ...]
 
     def block(self, values: Sequence[str]) -> bytes:
         """Put a value into each hole."""
-        pairs = zip(self.fixed, [*values, ""], strict=True)
-        return "".join(fixed + value for fixed, value in pairs).encode()
-
-    def probes(self, step: int) -> list[str]:
-        """A value for each hole that nothing else holds, as JSON writes it; blank holes stay blank."""
-        kinds = enumerate(zip(self.is_number, self.is_blank, strict=True))
-        return [_probe(hole * 2 + step, is_number=number, is_blank=blank) for hole, (number, blank) in kinds]
+        first, *others = self.fixed
+        return "".join([first, *(part for pair in zip(values, others, strict=True) for part in pair)]).encode()
 
 
 def as_it_stands(block: bytes, speak: Decode) -> Meaning | None:
-    """Decode one block; None where it is no event."""
+    """Decode one block, the text between two blank lines; None where it is no event."""
     found = event_of(block)
     return Meaning(found.type, len(found.data), speak(found.type, found.data)) if found else None
 
 
+def skeleton_of(block: str, slots: Slots) -> Skeleton | None:
+    """Cut holes where values of `slots` stand; None where there are none."""
+    fixed: list[str] = []
+    kinds: list[bool] = []
+    start = 0
+    for found in _values(slots).finditer(block):
+        if len(kinds) < MAX_HOLES:
+            is_number = found["number"] is not None
+            fixed.append(block[start : found.start("number" if is_number else "text")])
+            kinds.append(is_number)
+            start = found.end("number" if is_number else "text")
+    return Skeleton((*fixed, block[start:]), tuple(kinds)) if kinds else None
+
+
+@cache
+def _values(slots: Slots) -> re.Pattern[str]:
+    """Matches the value of a slot behind its key, with or without a blank behind the colon."""
+    texts, numbers = ("|".join(keys) or "(?!)" for keys in slots)
+    return re.compile(
+        rf'"(?:{texts})": ?"(?P<text>{STRING})(?=")|"(?:{numbers})": ?(?P<number>{NUMBER})(?=[,}}\]])'
+    )
+
+
 def shared(skeleton: Skeleton, speak: Decode) -> Meaning | None:
-    """Decode a skeleton; None where blocks of it must be decoded one by one, or are no events."""
-    first, second = (_probed(skeleton, step, speak) for step in (0, 1))
-    if first is None or second is None or first[:2] != second[:2]:
+    """What all events of a skeleton say; its size is that of what stands around the holes. None: decode each."""
+    probes = _probes(skeleton.is_number)
+    first, second = (as_it_stands(skeleton.block(values), speak) for values in probes)
+    if first is None or second is None or first.event_type != second.event_type:
         return None
-    filled = _filled(skeleton, first.delta, second.delta)
-    return None if filled is None else first._replace(filled=filled)
-
-
-def _probed(skeleton: Skeleton, step: int, speak: Decode) -> Meaning | None:
-    """What the skeleton says with probes in its holes; its size is that of what is around them."""
-    probes = skeleton.probes(step)
-    found = as_it_stands(skeleton.block(probes), speak)
-    return found and found._replace(data_bytes=found.data_bytes - sum(map(len, map(str.encode, probes))))
-
-
-def _filled(skeleton: Skeleton, first: Delta, second: Delta) -> tuple[tuple[str, int], ...] | None:
-    """Which column holds which hole; None where a column holds anything else that depends on one."""
-    values = list(zip(skeleton.probes(0), skeleton.probes(1), strict=True))
     filled = []
-    for name in Delta.__struct_fields__:
-        one, other = getattr(first, name), getattr(second, name)
-        if one == other:
-            continue
-        if (str(one), str(other)) not in values:
-            return None
-        filled.append((name, values.index((str(one), str(other)))))
-    return tuple(filled)
+    for name, *both in zip(Delta.__struct_fields__, astuple(first.delta), astuple(second.delta), strict=True):
+        if both[0] != both[1]:
+            values = str(both[0]), str(both[1])
+            if values not in zip(*probes, strict=True):
+                return None
+            filled.append((name, list(zip(*probes, strict=True)).index(values)))
+    size = first.data_bytes - sum(len(probe.encode()) for probe in probes[0])
+    return first._replace(data_bytes=size, filled=tuple(filled))
 
 
-def _probe(number: int, *, is_number: bool, is_blank: bool) -> str:
-    if is_blank:
-        return "0" if is_number else ""
+@cache
+def _probes(is_number: tuple[bool, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Two values for each hole, as JSON writes them, that nothing else holds."""
+    first, second = (
+        tuple(_probe(hole * 2 + step, is_number=kind) for hole, kind in enumerate(is_number)) for step in (0, 1)
+    )
+    return first, second
+
+
+def _probe(number: int, *, is_number: bool) -> str:
     return str(10 ** (5 + number) + 7) if is_number else f"\ue000{'x' * number}\ue001"

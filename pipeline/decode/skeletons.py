@@ -1,147 +1,172 @@
-"""Events of a stream differ in a word or two: understand what repeats once, and pick the words from the rest.
+"""Whole streams at once: where events share a skeleton, what differs is all that lies between its repetitions.
 
-A skeleton is a block's text with holes where the values of some keys stood, `Slots` that the dialect names:
-strings, or whole numbers. Blocks with one skeleton mean the same but for those values, because a plain string
-(well formed, ended by the first bare quote) never changes how the JSON around it is read. So the dialect
-decodes the skeleton with two different probes in each hole: where a probe comes out as a whole column, every
-block's own value goes there, and where anything else moves, each block is decoded by itself. Empty strings
-and zeros are part of the skeleton. A key that no dialect names makes more skeletons, never other answers.
+A stream of such events reads: first part, value, last part, blank line, first part, value, … So the last part,
+the blank line and the first part make a separator, and cutting the text at it leaves the values. What is no
+plain value, and what lies before the first and behind the last separator, is put together again and treated
+alike, with a skeleton of its own; what nothing repeats is decoded block by block. `meanings` says why this
+gives what decoding every block gives.
 """
 
-import re
 from collections import defaultdict
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import msgspec
-import numpy as np
 import polars as pl
 
-from pipeline.decode.delta import Decode, Slots
-from pipeline.decode.meanings import Meaning, Skeleton, as_it_stands, shared
+from pipeline.decode.delta import NO_SLOTS, Decode, Slots
+from pipeline.decode.meanings import NUMBER, STRING, Meaning, Skeleton, as_it_stands, shared, skeleton_of
 
-MAX_HOLES = 4
-_ROUNDS = 3
-_WORTHWHILE = 8  # Blocks of a response that are cheaper to fit than to decode one by one.
-_NO_EVENT, _UNFIT = -1, -2
+ROWS = pl.Schema({"response": pl.UInt32, "end": pl.Int64, "meaning": pl.Int32})
 
-_ESCAPE = (
-    r'\\["\\/bfnrt]|\\u[0-9a-ce-fA-CE-F][0-9a-fA-F]{3}|\\u[dD][0-7][0-9a-fA-F]{2}'
-    r"|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
-)
-_PLAIN = r'^([^"\\\x00-\x1f]*)"'
-_STRING = rf'^((?:[^"\\\x00-\x1f]|{_ESCAPE})*)"'
-_NUMBER = r"^(0|[1-9][0-9]{0,14})[,}\]]"
+_ROUNDS = 12
+_WINDOW = 4_096  # Bytes in which to look for a block to learn from.
+_WORTHWHILE = 8  # Blocks in a text that are cheaper to cut at once than to decode one by one.
+_NO_EVENT = -1
 
-
-class _Hole(NamedTuple):
-    """Where a value stands: the text that leads to it, and whether it is a number."""
-
-    lead: str
-    is_number: bool
+_TEXT = pl.col("text_id")
+_IS_FIRST = (_TEXT.shift(1) != _TEXT).fill_null(value=True)
+_IS_LAST = (_TEXT.shift(-1) != _TEXT).fill_null(value=True)
+_FIRST_SIZE = pl.col("first_size")
 
 
-def understand(blocks: pl.DataFrame, speak: Decode, slots: Slots, meanings: list[Meaning]) -> pl.DataFrame:
-    """Say what each block means: `row`, `meaning` and, raw, `hole_0` …; blocks that are no event have no row.
+class _Learned(NamedTuple):
+    """The skeleton that the middle of a text shows, and the meaning that its events share."""
 
-    `blocks` has `row`, `response` and `block`, the text between two blank lines; `meaning` is a position in
-    `meanings`, which grows.
+    text_id: int
+    skeleton: Skeleton
+    meaning: int
+
+
+def understand(texts: pl.DataFrame, speak: Decode, slots: Slots, meanings: list[Meaning]) -> pl.DataFrame:
+    """Say what each block means: `response`, `end`, `meaning` and, as written, the values of `hole_0` ….
+
+    `texts` has `response`, `start` and `text`, and ends are counted as starts are. `meaning` is a position in
+    `meanings`, which grows. Blocks that are no event have no row, nor has what follows the last blank line.
     """
-    found, rest = [], blocks
+    found, singles = [ROWS.to_frame()], []
     for _ in range(_ROUNDS):
-        fitted = [_fit(group, holes, speak, meanings) for holes, group in _alike(rest, slots)]
-        if not fitted:
+        learned = _learn(texts, speak, slots, meanings)
+        is_learned = pl.int_range(pl.len()).is_in([one.text_id for one in learned])
+        singles.append(texts.filter(~is_learned))
+        if not learned:
             break
-        found += fitted
-        done = pl.concat([part["row"] for part in fitted])
-        rest = rest.join(done.to_frame(), on="row", how="anti", maintain_order="left")
-    found.append(_one_by_one(rest, speak, meanings))
-    return pl.concat(found, how="diagonal").filter(pl.col("meaning") != _NO_EVENT).sort("row")
+        cut = [_cut(texts, alike) for alike in _alike(learned)]
+        found += [whole for whole, _, _ in cut]
+        singles += [uncut for _, _, uncut in cut]
+        texts = pl.concat([rest for _, rest, _ in cut])
+    else:
+        singles.append(texts)
+    found.append(_one_by_one(pl.concat(singles), speak, meanings))
+    return pl.concat(found, how="diagonal")
 
 
-def _alike(blocks: pl.DataFrame, slots: Slots) -> Iterator[tuple[tuple[_Hole, ...], pl.DataFrame]]:
-    """Responses whose middle blocks have the same holes, where that is worth while."""
-    middle = pl.col("block").get(pl.len() // 2)
-    samples = blocks.group_by("response", maintain_order=True).agg(middle, count=pl.len())
+def _learn(texts: pl.DataFrame, speak: Decode, slots: Slots, meanings: list[Meaning]) -> list[_Learned]:
+    """Look into the middle of each text that is long enough."""
+    if slots == NO_SLOTS:
+        return []
+    size = pl.col("text").str.len_bytes()
+    middles = texts.select(size.alias("size"), middle=pl.col("text").cast(pl.Binary).bin.slice(size // 2, _WINDOW))
+    learned = []
+    for text_id, (length, middle) in enumerate(middles.iter_rows()):
+        skeleton = _shown(middle, length // _WORTHWHILE, slots)
+        meaning = skeleton and shared(skeleton, speak)
+        if skeleton and meaning:
+            learned.append(_Learned(text_id, skeleton, _numbered(meaning, meanings)))
+    return learned
+
+
+def _shown(window: bytes, longest: int, slots: Slots) -> Skeleton | None:
+    """The skeleton of the first block that lies in the window as a whole, has one, and is not too long."""
+    for block in window.split(b"\n\n")[1:-1]:
+        skeleton = skeleton_of(block.decode(), slots) if len(block) < longest else None
+        if skeleton:
+            return skeleton
+    return None
+
+
+def _alike(learned: Iterable[_Learned]) -> Iterable[Sequence[_Learned]]:
+    """Put together what has the same kinds of holes."""
     alike = defaultdict(list)
-    for response, block, _ in samples.filter(pl.col("count") >= _WORTHWHILE).iter_rows():
-        alike[_holes(block, slots)].append(response)
-    for holes, responses in alike.items():
-        if holes:
-            yield holes, blocks.filter(pl.col("response").is_in(responses))
+    for one in learned:
+        alike[one.skeleton.is_number].append(one)
+    return alike.values()
 
 
-def _holes(block: str, slots: Slots) -> tuple[_Hole, ...]:
-    found = [_Hole(lead[0], lead["number"] is not None) for lead in _leads(slots).finditer(block)]
-    return tuple(found[:MAX_HOLES])
-
-
-def _leads(slots: Slots) -> re.Pattern[str]:
-    """Matches what stands before a value: the key, as written with or without a blank behind the colon."""
-    texts, numbers = ("|".join(keys) or "(?!)" for keys in slots)
-    return re.compile(rf'"(?:{texts})": ?"|"(?P<number>{numbers})": ?(?=[0-9])')
-
-
-def _fit(blocks: pl.DataFrame, holes: tuple[_Hole, ...], speak: Decode, meanings: list[Meaning]) -> pl.DataFrame:
-    """Those of the blocks that have these holes and share their skeleton with others."""
-    cut = blocks.select("row", rest="block")
-    for position, hole in enumerate(holes):
-        cut = _cut(cut, position, hole)
-    keys = ["rest", *(f"{kind}_{position}" for kind in ("fixed", "blank") for position in range(len(holes)))]
-    is_first = pl.any_horizontal(pl.col(key).ne_missing(pl.col(key).shift()) for key in keys)
-    cut = cut.with_columns(run=is_first.cum_sum() - 1)
-    lengths = np.bincount(cut["run"].to_numpy())
-    firsts = cut.filter(is_first).group_by(keys, maintain_order=True).agg("run")
-    meaning_of_run = np.full(len(lengths), _UNFIT)
-    for *key, runs in firsts.iter_rows():
-        if lengths[runs].sum() > 1:
-            found = shared(_skeleton(key, holes), speak)
-            meaning_of_run[runs] = _numbered(found, meanings) if found else _UNFIT
-    cut = cut.with_columns(meaning=pl.Series(meaning_of_run[cut["run"].to_numpy()], dtype=pl.Int32))
-    return cut.filter(pl.col("meaning") != _UNFIT).select("row", "meaning", pl.col("^hole_.*$"))
-
-
-def _cut(blocks: pl.DataFrame, position: int, hole: _Hole) -> pl.DataFrame:
-    """Cut one hole out of `rest`, and behind it go on; blocks that do not have it are left out."""
-    rest = pl.col("rest").cast(pl.Binary)
-    end = pl.col("rest").str.find(hole.lead, literal=True) + len(hole.lead.encode())
-    blocks = blocks.with_columns(
-        rest.bin.slice(0, end).alias(f"fixed_{position}"), rest=rest.bin.slice(end).cast(pl.String)
+def _cut(texts: pl.DataFrame, alike: Sequence[_Learned]) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+    """Cut texts at their separators: whole events, what is left between them, and texts without a separator."""
+    is_number = alike[0].skeleton.is_number
+    first, last, piece = pl.col("part_0"), pl.col(f"part_{len(is_number)}"), pl.col("piece")
+    meaning = pl.Series("meaning", [one.meaning for one in alike], pl.Int32)
+    known = texts[[one.text_id for one in alike]].with_row_index("text_id").with_columns(meaning, *_parts(alike))
+    pieces = known.with_columns(_size(first).alias("first_size"), _size(last).alias("last_size"))
+    pieces = pieces.with_columns(piece=pl.col("text").str.split(last + first)).drop("text").explode("piece")
+    steps = _size(piece) + pl.col("first_size") + pl.col("last_size")
+    pieces = _with_holes(pieces, len(is_number)).with_columns(
+        is_first=_IS_FIRST, is_last=_IS_LAST, end=pl.col("start") + steps.cum_sum().over("text_id") - _FIRST_SIZE
     )
-    value = _values(blocks["rest"], is_number=hole.is_number)
-    is_blank = value == ("0" if hole.is_number else "")
-    blocks = blocks.with_columns(value.alias(f"hole_{position}"), is_blank.alias(f"blank_{position}"))
-    return blocks.filter(value.is_not_null()).with_columns(
-        rest=rest.bin.slice(pl.col(f"hole_{position}").str.len_bytes()).cast(pl.String)
+    is_plain = (_is_plain(hole, is_number=kind) for hole, kind in enumerate(is_number))
+    pieces = pieces.with_columns(is_whole=pl.all_horizontal(*is_plain, ~pl.col("is_first"), ~pl.col("is_last")))
+    left = pieces.filter(~pl.col("is_whole"))
+    before, behind = (
+        pl.when(edge).then(pl.lit("")).otherwise(part) for edge, part in (("is_first", first), ("is_last", last))
+    )
+    start = pl.col("end") + _FIRST_SIZE - steps - _size(before)
+    rest = left.select(
+        "response", start=start, text=before + piece + behind, is_uncut=pl.col("is_first") & pl.col("is_last")
+    )
+    uncut, cut = rest.partition_by("is_uncut") if 0 else (rest.filter("is_uncut"), rest.filter(~pl.col("is_uncut")))
+    return (
+        pieces.filter("is_whole").select(*ROWS, pl.col("^hole_.*$")),
+        cut.drop("is_uncut"),
+        uncut.drop("is_uncut"),
     )
 
 
-def _values(texts: pl.Series, *, is_number: bool) -> pl.Series:
-    """The value that each text begins with, as it is written; null where it is none of the plain kind."""
-    if is_number:
-        return texts.str.extract(_NUMBER)
-    plain = texts.str.extract(_PLAIN)
-    odd = (plain.is_null() & texts.is_not_null()).arg_true()
-    return plain.scatter(odd, texts.gather(odd).str.extract(_STRING)) if len(odd) else plain
+def _size(text: pl.Expr) -> pl.Expr:
+    return text.str.len_bytes().cast(pl.Int64)
 
 
-def _skeleton(key: list[Any], holes: tuple[_Hole, ...]) -> Skeleton:
-    rest, *fixed_and_blank = key
-    fixed, is_blank = fixed_and_blank[: len(holes)], fixed_and_blank[len(holes) :]
-    texts = tuple(part.decode() for part in fixed)
-    return Skeleton((*texts, rest), tuple(hole.is_number for hole in holes), tuple(is_blank))
+def _parts(alike: Sequence[_Learned]) -> list[pl.Series]:
+    """The fixed parts of each skeleton, the blank line with the last."""
+    columns = list(zip(*(one.skeleton.fixed for one in alike), strict=True))
+    columns[-1] = tuple(f"{last}\n\n" for last in columns[-1])
+    return [pl.Series(f"part_{position}", parts, pl.String) for position, parts in enumerate(columns)]
 
 
-def _one_by_one(blocks: pl.DataFrame, speak: Decode, meanings: list[Meaning]) -> pl.DataFrame:
+def _with_holes(pieces: pl.DataFrame, count: int) -> pl.DataFrame:
+    """Cut each piece at the fixed parts that lie between its holes."""
+    pieces = pieces.with_columns(hole_0="piece")
+    for hole in range(1, count):
+        pair = pl.col(f"hole_{hole - 1}").str.splitn(pl.col(f"part_{hole}"), 2).struct
+        pieces = pieces.with_columns(
+            pair.field("field_0").alias(f"hole_{hole - 1}"), pair.field("field_1").alias(f"hole_{hole}")
+        )
+    return pieces
+
+
+def _is_plain(hole: int, *, is_number: bool) -> pl.Expr:
+    pattern = rf"^{NUMBER if is_number else STRING}$"
+    return pl.col(f"hole_{hole}").str.contains(pattern).fill_null(value=False)
+
+
+def _one_by_one(texts: pl.DataFrame, speak: Decode, meanings: list[Meaning]) -> pl.DataFrame:
     """Decode every block as it stands, equal ones once."""
+    blocks = texts.with_row_index("text_id").with_columns(block=pl.col("text").str.split("\n\n")).explode("block")
+    ends = pl.col("start") + (_size(pl.col("block")) + 2).cum_sum().over("text_id")
+    blocks = blocks.select("response", "block", end=ends, is_last=_IS_LAST).filter(~pl.col("is_last"))
     known: dict[bytes, int] = {}
-    texts = blocks["block"].cast(pl.Binary).to_list()
-    for text in texts:
-        if text not in known:
-            found = as_it_stands(text, speak)
-            known[text] = _numbered(found, meanings) if found else _NO_EVENT
-    numbers = pl.Series("meaning", [known[text] for text in texts], pl.Int32)
-    return blocks.select("row", numbers)
+    numbers = [_understood(block, speak, meanings, known) for block in blocks["block"].cast(pl.Binary)]
+    return blocks.select("response", "end", meaning=pl.Series(numbers, dtype=pl.Int32)).filter(
+        pl.col("meaning") != _NO_EVENT
+    )
+
+
+def _understood(block: bytes, speak: Decode, meanings: list[Meaning], known: dict[bytes, int]) -> int:
+    if block not in known:
+        meaning = as_it_stands(block, speak)
+        known[block] = _numbered(meaning, meanings) if meaning else _NO_EVENT
+    return known[block]
 
 
 def _numbered(meaning: Meaning, meanings: list[Meaning]) -> int:
@@ -152,7 +177,7 @@ def _numbered(meaning: Meaning, meanings: list[Meaning]) -> int:
 def unescaped(values: pl.Series) -> pl.Series:
     """The text that each value, written as in JSON, stands for."""
     odd = values.str.contains("\\", literal=True).fill_null(value=False).arg_true()
-    if not len(odd):
+    if odd.is_empty():
         return values
     texts = '["' + '","'.join(values.gather(odd)) + '"]'
     return values.scatter(odd, pl.Series(msgspec.json.decode(texts, type=list[str])))

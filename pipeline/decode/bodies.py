@@ -1,0 +1,58 @@
+"""Reads of many responses to one text a response, all at once: what `sse.Parser` does to line ends, in columns."""
+
+from typing import TypeAlias
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+
+Offsets: TypeAlias = "np.ndarray[tuple[int], np.dtype[np.int64]]"
+
+_CR, _LF = 0x0D, 0x0A
+
+
+def join(reads: pl.DataFrame) -> tuple[pl.DataFrame, Offsets]:
+    """Lay the bodies one behind the other, line ends as LF: each response's `start` and `text`, and the reads' ends.
+
+    `reads` has `response` and `payload`, sorted, none empty. A body that is no UTF-8, or opens with a byte order
+    mark, has no row: it has to go through the parser.
+    """
+    counts = reads.group_by("response", maintain_order=True).len()
+    payloads = reads["payload"].rechunk().to_arrow().cast(pa.large_binary())
+    _, offsets, content = payloads.buffers()
+    edges = np.frombuffer(offsets, np.int64)[payloads.offset :][: len(reads) + 1]
+    cuts = edges[np.concatenate([[0], counts["len"].cum_sum().to_numpy()]).astype(np.int64)]
+    texts = _texts(
+        pa.LargeBinaryArray.from_buffers(pa.large_binary(), len(counts), [None, pa.py_buffer(cuts), content])
+    )
+    if texts.str.contains("\r", literal=True).any():
+        texts = texts.str.replace_all("\r\n", "\n", literal=True).str.replace_all("\r", "\n", literal=True)
+        dropped = _second_halves(np.frombuffer(content, np.uint8), cuts)
+        edges, cuts = (found - np.searchsorted(dropped, found) for found in (edges, cuts))
+    found = counts.select("response", start=pl.Series(cuts[:-1]), text=texts)
+    is_fit = pl.col("text").is_not_null() & ~pl.col("text").str.starts_with("\ufeff")
+    return found.filter(is_fit), edges[1:]
+
+
+def _texts(bodies: pa.LargeBinaryArray) -> pl.Series:
+    """Bodies as text; null where one is no UTF-8."""
+    found = pl.Series(pl.from_arrow(bodies))
+    try:
+        return found.cast(pl.String)
+    except pl.exceptions.ComputeError:  # One of them at least is no UTF-8; it does not say which.
+        return pl.Series([_text(body) for body in found], dtype=pl.String)
+
+
+def _text(body: bytes) -> str | None:
+    try:
+        return body.decode()
+    except UnicodeDecodeError:
+        return None
+
+
+def _second_halves(content: "np.ndarray[tuple[int], np.dtype[np.uint8]]", cuts: Offsets) -> Offsets:
+    """Where an LF stands right behind a CR of the same body."""
+    feeds: Offsets = cuts[0] + np.flatnonzero(content[cuts[0] : cuts[-1]] == _LF)
+    feeds = feeds[~np.isin(feeds, cuts)]
+    found: Offsets = feeds[content[feeds - 1] == _CR]
+    return found
