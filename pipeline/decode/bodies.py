@@ -7,12 +7,13 @@ import polars as pl
 import pyarrow as pa
 
 Offsets: TypeAlias = "np.ndarray[tuple[int], np.dtype[np.int64]]"
+Bytes: TypeAlias = "np.ndarray[tuple[int], np.dtype[np.uint8]]"
 
 _CR, _LF = 0x0D, 0x0A
 
 
 def join(reads: pl.DataFrame) -> tuple[pl.DataFrame, Offsets]:
-    """Lay the bodies one behind the other, line ends as LF: each response's `start` and `text`, and the reads' ends.
+    """Lay bodies one behind the other, line ends as LF: each response's `start` and `text`, and the reads' ends.
 
     `reads` has `response` and `payload`, sorted, none empty. A body that is no UTF-8, or opens with a byte order
     mark, has no row: it has to go through the parser.
@@ -25,9 +26,11 @@ def join(reads: pl.DataFrame) -> tuple[pl.DataFrame, Offsets]:
     texts = _texts(
         pa.LargeBinaryArray.from_buffers(pa.large_binary(), len(counts), [None, pa.py_buffer(cuts), content])
     )
-    if texts.str.contains("\r", literal=True).any():
-        texts = texts.str.replace_all("\r\n", "\n", literal=True).str.replace_all("\r", "\n", literal=True)
-        dropped = _second_halves(np.frombuffer(content, np.uint8), cuts)
+    odd = texts.str.contains("\r", literal=True).fill_null(value=False).arg_true()
+    if not odd.is_empty():
+        ended = texts.gather(odd).str.replace_all("\r\n", "\n", literal=True)
+        texts = texts.scatter(odd, ended.str.replace_all("\r", "\n", literal=True))
+        dropped = _second_halves(np.frombuffer(content, np.uint8), [(cuts[at], cuts[at + 1]) for at in odd])
         edges, cuts = (found - np.searchsorted(dropped, found) for found in (edges, cuts))
     found = counts.select("response", start=pl.Series(cuts[:-1]), text=texts)
     is_fit = pl.col("text").is_not_null() & ~pl.col("text").str.starts_with("\ufeff")
@@ -50,9 +53,9 @@ def _text(body: bytes) -> str | None:
         return None
 
 
-def _second_halves(content: "np.ndarray[tuple[int], np.dtype[np.uint8]]", cuts: Offsets) -> Offsets:
-    """Where an LF stands right behind a CR of the same body."""
-    feeds: Offsets = cuts[0] + np.flatnonzero(content[cuts[0] : cuts[-1]] == _LF)
-    feeds = feeds[~np.isin(feeds, cuts)]
-    found: Offsets = feeds[content[feeds - 1] == _CR]
-    return found
+def _second_halves(content: Bytes, spans: list[tuple[int, int]]) -> Offsets:
+    """Where, in these bodies, an LF stands right behind a CR."""
+    pairs = ((start, content[start:stop]) for start, stop in spans)
+    return np.concatenate(
+        [start + 1 + np.flatnonzero((body[1:] == _LF) & (body[:-1] == _CR)) for start, body in pairs]
+    )

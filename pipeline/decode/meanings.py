@@ -32,7 +32,7 @@ MAX_HOLES = 4
 
 
 class Meaning(NamedTuple):
-    """What an event says; `filled` pairs the columns that hold the event's own values with the holes they stand in."""
+    """What an event says; `filled` pairs columns that hold the event's own values with the holes these are from."""
 
     event_type: str
     data_bytes: int
@@ -48,8 +48,8 @@ class Skeleton(NamedTuple):
 
     def block(self, values: Sequence[str]) -> bytes:
         """Put a value into each hole."""
-        first, *others = self.fixed
-        return "".join([first, *(part for pair in zip(values, others, strict=True) for part in pair)]).encode()
+        parts = [part + value for part, value in zip(self.fixed, values, strict=False)]
+        return "".join([*parts, self.fixed[-1]]).encode()
 
 
 def as_it_stands(block: bytes, speak: Decode) -> Meaning | None:
@@ -83,28 +83,26 @@ def _values(slots: Slots) -> re.Pattern[str]:
 
 def shared(skeleton: Skeleton, speak: Decode) -> Meaning | None:
     """What all events of a skeleton say; its size is that of what stands around the holes. None: decode each."""
-    probes = _probes(skeleton.is_number)
+    probes, pairs, size = _probes(skeleton.is_number)
     first, second = (as_it_stands(skeleton.block(values), speak) for values in probes)
     if first is None or second is None or first.event_type != second.event_type:
         return None
     filled = []
-    for name, *both in zip(Delta.__struct_fields__, astuple(first.delta), astuple(second.delta), strict=True):
-        if both[0] != both[1]:
-            values = str(both[0]), str(both[1])
-            if values not in zip(*probes, strict=True):
+    for name, one, other in zip(Delta.__struct_fields__, astuple(first.delta), astuple(second.delta), strict=True):
+        if one != other:
+            hole = pairs.get((str(one), str(other)))
+            if hole is None:
                 return None
-            filled.append((name, list(zip(*probes, strict=True)).index(values)))
-    size = first.data_bytes - sum(len(probe.encode()) for probe in probes[0])
-    return first._replace(data_bytes=size, filled=tuple(filled))
+            filled.append((name, hole))
+    return first._replace(data_bytes=first.data_bytes - size, filled=tuple(filled))
 
 
 @cache
-def _probes(is_number: tuple[bool, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Two values for each hole, as JSON writes them, that nothing else holds."""
-    first, second = (
-        tuple(_probe(hole * 2 + step, is_number=kind) for hole, kind in enumerate(is_number)) for step in (0, 1)
-    )
-    return first, second
+def _probes(is_number: tuple[bool, ...]) -> tuple[list[list[str]], dict[tuple[str, str], int], int]:
+    """Two values for each hole, as JSON writes them, that nothing else holds; the hole of each pair; bytes."""
+    probes = [[_probe(hole * 2 + step, is_number=kind) for hole, kind in enumerate(is_number)] for step in (0, 1)]
+    pairs = {pair: hole for hole, pair in enumerate(zip(*probes, strict=True))}
+    return probes, pairs, sum(len(probe.encode()) for probe in probes[0])
 
 
 def _probe(number: int, *, is_number: bool) -> str:

@@ -78,10 +78,12 @@ def _learn(texts: pl.DataFrame, speak: Decode, slots: Slots, meanings: list[Mean
 
 def _shown(window: bytes, longest: int, slots: Slots) -> Skeleton | None:
     """The skeleton of the first block that lies in the window as a whole, has one, and is not too long."""
-    for block in window.split(b"\n\n")[1:-1]:
-        skeleton = skeleton_of(block.decode(), slots) if len(block) < longest else None
+    start = window.find(b"\n\n") + 2
+    while (end := window.find(b"\n\n", start)) > start > 1:
+        skeleton = skeleton_of(window[start:end].decode(), slots) if end - start < longest else None
         if skeleton:
             return skeleton
+        start = end + 2
     return None
 
 
@@ -102,7 +104,7 @@ def _cut(texts: pl.DataFrame, alike: Sequence[_Learned]) -> tuple[pl.DataFrame, 
     pieces = known.with_columns(_size(first).alias("first_size"), _size(last).alias("last_size"))
     pieces = pieces.with_columns(piece=pl.col("text").str.split(last + first)).drop("text").explode("piece")
     steps = _size(piece) + pl.col("first_size") + pl.col("last_size")
-    pieces = _with_holes(pieces, len(is_number)).with_columns(
+    pieces = _with_holes(pieces, is_number).with_columns(
         is_first=_IS_FIRST, is_last=_IS_LAST, end=pl.col("start") + steps.cum_sum().over("text_id") - _FIRST_SIZE
     )
     is_plain = (_is_plain(hole, is_number=kind) for hole, kind in enumerate(is_number))
@@ -134,15 +136,42 @@ def _parts(alike: Sequence[_Learned]) -> list[pl.Series]:
     return [pl.Series(f"part_{position}", parts, pl.String) for position, parts in enumerate(columns)]
 
 
-def _with_holes(pieces: pl.DataFrame, count: int) -> pl.DataFrame:
-    """Cut each piece at the fixed parts that lie between its holes."""
-    pieces = pieces.with_columns(hole_0="piece")
-    for hole in range(1, count):
-        pair = pl.col(f"hole_{hole - 1}").str.splitn(pl.col(f"part_{hole}"), 2).struct
-        pieces = pieces.with_columns(
-            pair.field("field_0").alias(f"hole_{hole - 1}"), pair.field("field_1").alias(f"hole_{hole}")
-        )
-    return pieces
+def _with_holes(pieces: pl.DataFrame, is_number: Sequence[bool]) -> pl.DataFrame:
+    """Take each piece apart where the fixed parts between its holes stand; null where they do not."""
+    rest = pieces["piece"]
+    for hole, kind in enumerate(is_number[:-1]):
+        value, part = _leading(rest, is_number=kind), pieces[f"part_{hole + 1}"]
+        behind = _from(rest, value)
+        rest = _from(behind, part.set(~_begins(behind, part), None))
+        pieces = pieces.with_columns(value.alias(f"hole_{hole}"))
+    return pieces.with_columns(rest.alias(f"hole_{len(is_number) - 1}"))
+
+
+def _begins(texts: pl.Series, heads: pl.Series) -> pl.Series:
+    return (
+        pl.select(texts.alias("text"), head=heads)
+        .select(pl.col("text").str.starts_with(pl.col("head")))
+        .to_series()
+    )
+
+
+def _leading(texts: pl.Series, *, is_number: bool) -> pl.Series:
+    """The value that a text begins with, up to its closing quote or its last digit."""
+    size = texts.str.find("[^0-9]") if is_number else texts.str.find('"', literal=True)
+    cut = pl.select(texts.alias("text"), size=size).select(
+        pl.col("text").cast(pl.Binary).bin.slice(0, pl.col("size"))
+    )
+    value = cut["text"].cast(pl.String)
+    escaped = value.str.ends_with("\\").arg_true()
+    if is_number or escaped.is_empty():
+        return value
+    return value.scatter(escaped, texts.gather(escaped).str.extract(rf'^({STRING})"'))
+
+
+def _from(texts: pl.Series, heads: pl.Series) -> pl.Series:
+    """What is left of each text behind its head; null where that is null."""
+    pair = pl.select(texts.alias("text").cast(pl.Binary), size=heads.str.len_bytes())
+    return pair.select(pl.col("text").bin.slice(pl.col("size")).cast(pl.String)).to_series()
 
 
 def _is_plain(hole: int, *, is_number: bool) -> pl.Expr:
