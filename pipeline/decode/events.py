@@ -143,7 +143,11 @@ def _one_by_one(responses: pl.DataFrame, reads: pl.DataFrame, meanings: list[Mea
 def _table(
     responses: pl.DataFrame, reads: pl.DataFrame, rows: pl.DataFrame, meanings: list[Meaning]
 ) -> pl.DataFrame:
-    said = _said(meanings)[rows["meaning"]]
+    said = _said(meanings)
+    silent = [column.name for column in said if column.null_count() == len(column)]
+    said = said.drop(silent)[rows["meaning"]].with_columns(
+        pl.lit(None, SCHEMA[name]).alias(name) for name in silent
+    )
     stamps = reads[rows["read"]].select("read_index", "at_ns")
     columns = {
         "request_id": responses["request_id"].gather(rows["response"]),

@@ -138,40 +138,31 @@ def _parts(alike: Sequence[_Learned]) -> list[pl.Series]:
 
 def _with_holes(pieces: pl.DataFrame, is_number: Sequence[bool]) -> pl.DataFrame:
     """Take each piece apart where the fixed parts between its holes stand; null where they do not."""
-    rest = pieces["piece"]
+    pieces = pieces.rename({"piece": "rest"}).with_columns(piece="rest")
+    rest = pl.col("rest").cast(pl.Binary).bin
     for hole, kind in enumerate(is_number[:-1]):
-        value, part = _leading(rest, is_number=kind), pieces[f"part_{hole + 1}"]
-        behind = _from(rest, value)
-        rest = _from(behind, part.set(~_begins(behind, part), None))
-        pieces = pieces.with_columns(value.alias(f"hole_{hole}"))
-    return pieces.with_columns(rest.alias(f"hole_{len(is_number) - 1}"))
+        part = pl.col(f"part_{hole + 1}").cast(pl.Binary)
+        pieces = pieces.with_columns(_size_of_first(pieces["rest"], is_number=kind).alias("size"))
+        pieces = pieces.with_columns(
+            rest.slice(0, pl.col("size")).cast(pl.String).alias(f"hole_{hole}"), rest=rest.slice(pl.col("size"))
+        )
+        behind = pl.when(rest.starts_with(part)).then(rest.slice(part.bin.size()))
+        pieces = pieces.with_columns(rest=behind.cast(pl.String))
+    return pieces.rename({"rest": f"hole_{len(is_number) - 1}"})
 
 
-def _begins(texts: pl.Series, heads: pl.Series) -> pl.Series:
-    return (
-        pl.select(texts.alias("text"), head=heads)
-        .select(pl.col("text").str.starts_with(pl.col("head")))
-        .to_series()
+def _size_of_first(texts: pl.Series, *, is_number: bool) -> pl.Series:
+    """Bytes of the value that each text begins with, up to its last digit or its closing quote."""
+    if is_number:
+        return texts.str.find("[^0-9]")
+    sizes = texts.str.find('"', literal=True)
+    quotes = pl.DataFrame({"text": texts.cast(pl.Binary), "size": sizes}).select(
+        pl.col("text").bin.slice(pl.col("size").cast(pl.Int64) - 1, 1) == b"\\"
     )
-
-
-def _leading(texts: pl.Series, *, is_number: bool) -> pl.Series:
-    """The value that a text begins with, up to its closing quote or its last digit."""
-    size = texts.str.find("[^0-9]") if is_number else texts.str.find('"', literal=True)
-    cut = pl.select(texts.alias("text"), size=size).select(
-        pl.col("text").cast(pl.Binary).bin.slice(0, pl.col("size"))
-    )
-    value = cut["text"].cast(pl.String)
-    escaped = value.str.ends_with("\\").arg_true()
-    if is_number or escaped.is_empty():
-        return value
-    return value.scatter(escaped, texts.gather(escaped).str.extract(rf'^({STRING})"'))
-
-
-def _from(texts: pl.Series, heads: pl.Series) -> pl.Series:
-    """What is left of each text behind its head; null where that is null."""
-    pair = pl.select(texts.alias("text").cast(pl.Binary), size=heads.str.len_bytes())
-    return pair.select(pl.col("text").bin.slice(pl.col("size")).cast(pl.String)).to_series()
+    escaped = quotes.to_series().arg_true()
+    if escaped.is_empty():
+        return sizes
+    return sizes.scatter(escaped, texts.gather(escaped).str.extract(rf'^({STRING})"').str.len_bytes())
 
 
 def _is_plain(hole: int, *, is_number: bool) -> pl.Expr:
