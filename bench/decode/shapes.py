@@ -8,44 +8,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from random import Random
 
-# Tokens as tokenizers cut English, code and other scripts, already escaped as JSON writes them.
-_WORDS = (
-    *(" the", " of", " and", " to", " in", " a", " is", " that", " for", " with", " as", " measured", "ing", "ed"),
-    *(
-        " token",
-        " stream",
-        "ly",
-        ".",
-        ",",
-        " first",
-        " second",
-        " model",
-        "s",
-        "'s",
-        " (",
-        ")",
-        ":",
-        " 2",
-        "0",
-        "6",
-    ),
-    *(
-        " request",
-        " latency",
-        " provider",
-        "ation",
-        " through",
-        "put",
-        " answer",
-        " def",
-        " return",
-        " x",
-        "=",
-        "**",
-    ),
-    *(" caf", "é", " naïve", "日本", "語", "の", " 模", "型", " Да", " не", "🎉", " –", "…", " €", "“", "”"),
-    *("\\n", "\\n\\n", ' \\"', '\\"', "\\\\", "    ", "\\t"),
-)
+# Tokens as tokenizers cut English, code and other scripts, as JSON writes them; one in twenty holds an escape.
+_PLAIN = """ the| of| and| to| in| a| is| that| for| with| as| measured|ing|ed| token| stream|ly|.|,| first| second
+| model|s|'s| (|)|:| 2|0|6| request| latency| provider|ation| through|put| answer| def| return| x|=|**| caf|é
+| naïve|日本|語|の| 模|型| Да| не|🎉| –|…| €|“|”|    """.replace("\n", "")
+_ESCAPED = ("\\n", "\\n\\n", ' \\"', '\\"', "\\\\", "\\t")
+_WORDS = [*_PLAIN.split("|") * 2, *_ESCAPED]
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from pipeline.decode.delta import NO_SLOTS, Decode, Slots
 from pipeline.decode.meanings import NUMBER, STRING, Meaning, Skeleton, as_it_stands, shared, skeleton_of
 
 ROWS = pl.Schema({"response": pl.UInt32, "end": pl.Int64, "meaning": pl.Int32})
+TEXTS = pl.Schema({"response": pl.UInt32, "start": pl.Int64, "text": pl.String})
 
 _ROUNDS = 12
 _WINDOW = 4_096  # Bytes in which to look for a block to learn from.
@@ -27,7 +28,7 @@ _NO_EVENT = -1
 _TEXT = pl.col("text_id")
 _IS_FIRST = (_TEXT.shift(1) != _TEXT).fill_null(value=True)
 _IS_LAST = (_TEXT.shift(-1) != _TEXT).fill_null(value=True)
-_FIRST_SIZE = pl.col("first_size")
+_FIRST, _LAST = pl.col("first"), pl.col("last")
 
 
 class _Learned(NamedTuple):
@@ -49,15 +50,14 @@ def understand(texts: pl.DataFrame, speak: Decode, slots: Slots, meanings: list[
         learned = _learn(texts, speak, slots, meanings)
         is_learned = pl.int_range(pl.len()).is_in([one.text_id for one in learned])
         singles.append(texts.filter(~is_learned))
-        if not learned:
-            break
         cut = [_cut(texts, alike) for alike in _alike(learned)]
-        found += [whole for whole, _, _ in cut]
-        singles += [uncut for _, _, uncut in cut]
-        texts = pl.concat([rest for _, rest, _ in cut])
-    else:
-        singles.append(texts)
-    found.append(_one_by_one(pl.concat(singles), speak, meanings))
+        found += [pieces.filter("is_whole").select(*ROWS, pl.col("^hole_.*$")) for pieces in cut]
+        rests = [_rest(pieces) for pieces in cut]
+        singles += [rest.filter("is_uncut").select(*TEXTS) for rest in rests]
+        texts = pl.concat([TEXTS.to_frame(), *(rest.filter(~pl.col("is_uncut")).select(*TEXTS) for rest in rests)])
+        if texts.is_empty():
+            break
+    found.append(_one_by_one(pl.concat([*singles, texts]), speak, meanings))
     return pl.concat(found, how="diagonal")
 
 
@@ -95,34 +95,28 @@ def _alike(learned: Iterable[_Learned]) -> Iterable[Sequence[_Learned]]:
     return alike.values()
 
 
-def _cut(texts: pl.DataFrame, alike: Sequence[_Learned]) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
-    """Cut texts at their separators: whole events, what is left between them, and texts without a separator."""
+def _cut(texts: pl.DataFrame, alike: Sequence[_Learned]) -> pl.DataFrame:
+    """Cut texts at their separators; `is_whole` says which pieces are the values of one event."""
     is_number = alike[0].skeleton.is_number
-    first, last, piece = pl.col("part_0"), pl.col(f"part_{len(is_number)}"), pl.col("piece")
     meaning = pl.Series("meaning", [one.meaning for one in alike], pl.Int32)
     known = texts[[one.text_id for one in alike]].with_row_index("text_id").with_columns(meaning, *_parts(alike))
-    pieces = known.with_columns(_size(first).alias("first_size"), _size(last).alias("last_size"))
-    pieces = pieces.with_columns(piece=pl.col("text").str.split(last + first)).drop("text").explode("piece")
-    steps = _size(piece) + pl.col("first_size") + pl.col("last_size")
-    pieces = _with_holes(pieces, is_number).with_columns(
-        is_first=_IS_FIRST, is_last=_IS_LAST, end=pl.col("start") + steps.cum_sum().over("text_id") - _FIRST_SIZE
+    pieces = _with_holes(
+        known.with_columns(piece=pl.col("text").str.split(_LAST + _FIRST)).drop("text").explode("piece"), is_number
     )
+    ends = (_size(pl.col("piece")) + _size(_LAST) + _size(_FIRST)).cum_sum().over("text_id") - _size(_FIRST)
+    pieces = pieces.with_columns(end=pl.col("start") + ends, is_first=_IS_FIRST, is_last=_IS_LAST)
     is_plain = (_is_plain(hole, is_number=kind) for hole, kind in enumerate(is_number))
-    pieces = pieces.with_columns(is_whole=pl.all_horizontal(*is_plain, ~pl.col("is_first"), ~pl.col("is_last")))
-    left = pieces.filter(~pl.col("is_whole"))
-    before, behind = (
-        pl.when(edge).then(pl.lit("")).otherwise(part) for edge, part in (("is_first", first), ("is_last", last))
-    )
-    start = pl.col("end") + _FIRST_SIZE - steps - _size(before)
-    rest = left.select(
-        "response", start=start, text=before + piece + behind, is_uncut=pl.col("is_first") & pl.col("is_last")
-    )
-    uncut, cut = rest.partition_by("is_uncut") if 0 else (rest.filter("is_uncut"), rest.filter(~pl.col("is_uncut")))
-    return (
-        pieces.filter("is_whole").select(*ROWS, pl.col("^hole_.*$")),
-        cut.drop("is_uncut"),
-        uncut.drop("is_uncut"),
-    )
+    return pieces.with_columns(is_whole=pl.all_horizontal(*is_plain, ~pl.col("is_first"), ~pl.col("is_last")))
+
+
+def _rest(pieces: pl.DataFrame) -> pl.DataFrame:
+    """The texts left over, from blank line to blank line; `is_uncut` where there was no separator at all."""
+    before = pl.when("is_first").then(pl.lit("")).otherwise(_FIRST)
+    behind = pl.when("is_last").then(pl.lit("")).otherwise(_LAST)
+    left = pieces.filter(~pl.col("is_whole")).with_columns(text=before + pl.col("piece") + behind)
+    # An end is where the last part would stand, whether it does or not.
+    start = pl.col("end") - _size(_LAST) - _size(pl.col("piece")) - _size(before)
+    return left.with_columns(start=start, is_uncut=pl.col("is_first") & pl.col("is_last"))
 
 
 def _size(text: pl.Expr) -> pl.Expr:
@@ -130,10 +124,11 @@ def _size(text: pl.Expr) -> pl.Expr:
 
 
 def _parts(alike: Sequence[_Learned]) -> list[pl.Series]:
-    """The fixed parts of each skeleton, the blank line with the last."""
-    columns = list(zip(*(one.skeleton.fixed for one in alike), strict=True))
-    columns[-1] = tuple(f"{last}\n\n" for last in columns[-1])
-    return [pl.Series(f"part_{position}", parts, pl.String) for position, parts in enumerate(columns)]
+    """The fixed parts of each skeleton: the first, those between the holes, and the last with the blank line."""
+    first, *between, last = zip(*(one.skeleton.fixed for one in alike), strict=True)
+    columns = {"first": first, "last": [f"{part}\n\n" for part in last]}
+    columns |= {f"between_{hole}": parts for hole, parts in enumerate(between)}
+    return [pl.Series(name, parts, pl.String) for name, parts in columns.items()]
 
 
 def _with_holes(pieces: pl.DataFrame, is_number: Sequence[bool]) -> pl.DataFrame:
@@ -141,7 +136,7 @@ def _with_holes(pieces: pl.DataFrame, is_number: Sequence[bool]) -> pl.DataFrame
     pieces = pieces.rename({"piece": "rest"}).with_columns(piece="rest")
     rest = pl.col("rest").cast(pl.Binary).bin
     for hole, kind in enumerate(is_number[:-1]):
-        part = pl.col(f"part_{hole + 1}").cast(pl.Binary)
+        part = pl.col(f"between_{hole}").cast(pl.Binary)
         pieces = pieces.with_columns(_size_of_first(pieces["rest"], is_number=kind).alias("size"))
         pieces = pieces.with_columns(
             rest.slice(0, pl.col("size")).cast(pl.String).alias(f"hole_{hole}"), rest=rest.slice(pl.col("size"))
