@@ -4,10 +4,10 @@ BIN := .venv/bin
 export DAGSTER_HOME := $(CURDIR)/data/dagster
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test ui sql plan collect build publish bench-decode check format lock clean
+.PHONY: help demo test ui sql plan collect build publish bench bench-peers bench-decode check format lock clean
 
 help: ## List all commands
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
 
 demo: .venv/run ## Measure a real language model on this machine and publish the site
 	$(BIN)/python -m pipeline.cli demo
@@ -33,6 +33,12 @@ build: .venv/run ## Recompute all tables from the stored traces
 
 publish: .venv/run ## Audit the tables, publish warehouse and site
 	$(BIN)/python -m pipeline.cli publish
+
+bench: .venv/dev ## Measure the recorder beside other clients (8 minutes; docs/bench/)
+	$(BIN)/python -m bench.collector
+
+bench-peers: .venv/dev ## The same beside whole tools, in environments of their own: PEERS=aiperf,guidellm,vllm
+	$(BIN)/python -m bench.collector.peers $(if $(PEERS),--peers $(PEERS))
 
 bench-decode: .venv/dev ## How fast stored reads become events, beside bare JSON libraries
 	$(BIN)/python -m bench.decode
@@ -74,4 +80,4 @@ INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --no-deps --re
 	@touch $@ .venv/run
 
 clean: ## Remove the virtual environment and caches; recorded data stays
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv bench/.venvs .mypy_cache .ruff_cache .pytest_cache .hypothesis

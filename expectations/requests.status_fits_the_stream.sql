@@ -12,12 +12,12 @@ WHERE (
             OR error_message IS NOT NULL
         )
     )
-   OR (status = 'complete' AND finish_reason = 'length')
-   OR (status = 'length' AND finish_reason <> 'length')
+   OR (status = 'complete' AND lower(finish_reason) IN ('length', 'max_tokens', 'max_output_tokens', 'content_filter'))
+   OR (status = 'length' AND lower(finish_reason) IN ('stop', 'eos_token', 'end_turn', 'completed', 'content_filter'))
    OR (status = 'truncated' AND finish_reason IS NOT NULL)
    OR (status = 'empty' AND token_event_count > 0)
    OR (
        status = 'in_band_error'
        AND coalesce(error_code, error_message) IS NULL
-       AND coalesce(finish_reason NOT IN ('error', 'abort'), true)
+       AND coalesce(lower(finish_reason) IN ('stop', 'eos_token', 'end_turn', 'completed', 'length'), true)
    )

@@ -1,6 +1,7 @@
 """The Dagster skin: each asset calls one function of the modules below and shows what came of it."""
 
 import base64
+import json
 from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
@@ -16,6 +17,7 @@ from pipeline.errors import TokenclockError
 from pipeline.imports import published
 from pipeline.layout import Layout
 from pipeline.plan import Plan
+from pipeline.tables import changes
 
 FIRST_NIGHT = "2026-11-01"
 NIGHTLY = dg.DailyPartitionsDefinition(start_date=FIRST_NIGHT, end_offset=1)
@@ -258,8 +260,21 @@ def warehouse(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
             "dagster/row_count": sum(done.rows.values()),
             "rows by table": dg.MetadataValue.json(done.rows),
             "nights": len(done.nights),
+            "recent changes": dg.MetadataValue.md("\n".join(f"* {one}" for one in done.changed) or "none"),
             "nights held back": dg.MetadataValue.json({str(night): names for night, names in done.held.items()}),
         }
+    )
+
+
+@dg.asset_check(asset=warehouse, description=f"No level of a target changed lately. {changes.TITLE}.")
+def levels_are_steady() -> dg.AssetCheckResult:
+    """Warn of each recent change with before, after, interval and night."""
+    found = publish.recent_changes(Layout.from_environment())
+    return dg.AssetCheckResult(
+        passed=found.is_empty(),
+        severity=dg.AssetCheckSeverity.WARN,
+        description="\n".join(changes.sentence(row) for row in found.to_dicts()) or "every level is steady",
+        metadata={"changes": dg.MetadataValue.json(json.loads(found.write_json()))},
     )
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from pipeline import __version__, console, query
+from pipeline import __version__, console
 from pipeline import plan as plans
 from pipeline.collect import night as nights
 from pipeline.collect.environment import environment
@@ -55,6 +55,11 @@ def _parser() -> argparse.ArgumentParser:
     shared.add_argument("--quiet", action="store_true", help="show no progress")
     planned = argparse.ArgumentParser(add_help=False)
     planned.add_argument("--plan", help="plan file; default: TOKENCLOCK_PLAN, else the plan of the package")
+    planned.add_argument(
+        "--allow-unpriced",
+        action="store_true",
+        help="measure targets without a known price too; max_usd is blind to them",
+    )
 
     def command(name: str, run: Any, text: str, *parents: argparse.ArgumentParser) -> argparse.ArgumentParser:
         made = commands.add_parser(name, help=text, description=text, parents=[shared, *parents])
@@ -82,7 +87,9 @@ def _say(options: argparse.Namespace, result: Any, text: str) -> None:
 
 
 def _use_plan(options: argparse.Namespace) -> None:
-    """A plan given by option holds for everything this process starts, Dagster's workers included."""
+    """What is said by option holds for everything this process starts, Dagster's workers included."""
+    if options.allow_unpriced:
+        os.environ[plans.ALLOW_UNPRICED] = "1"
     if options.plan:
         os.environ["TOKENCLOCK_PLAN"] = str(Path(options.plan).absolute())
 
@@ -114,6 +121,7 @@ def _farewell(layout: Layout, page: Path) -> str:
 
 
 def _collect(options: argparse.Namespace) -> int:
+    _use_plan(options)
     this = nights.Collection(plans.load(options.plan), Layout.from_environment(), nights.tonight(), environment())
     targets = options.target or plans.enabled(this.plan, this.night, this.environment)
     if not targets:
@@ -153,8 +161,11 @@ def _publish(options: argparse.Namespace) -> int:
     page = publish.publish_site(layout)
     held = "".join(f"\nheld back: {night} ({', '.join(names)})" for night, names in done.held.items())
     text = f"{len(done.nights)} nights published\nwarehouse: {layout.warehouse}\nsite:      {page}{held}"
+    for change in done.changed:
+        sys.stderr.write(f"changed: {change}\n")
     result = {
         "nights": done.nights,
+        "changed": done.changed,
         "held": {str(k): v for k, v in done.held.items()},
         "rows": done.rows,
         "site": page,
@@ -164,6 +175,7 @@ def _publish(options: argparse.Namespace) -> int:
 
 
 def _plan(options: argparse.Namespace) -> int:
+    _use_plan(options)
     plan, night = plans.load(options.plan), nights.tonight()
     estimates = [plans.estimate(plan, name, night, environment()) for name in plan.targets]
     if options.json:
@@ -174,6 +186,8 @@ def _plan(options: argparse.Namespace) -> int:
 
 
 def _sql(options: argparse.Namespace) -> int:
+    from pipeline import query  # noqa: PLC0415 - a machine that only collects has no DuckDB
+
     layout = Layout.from_environment()
     text = options.file.read_text("utf-8") if options.file else options.query
     if text is None:

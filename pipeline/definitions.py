@@ -54,7 +54,10 @@ def defs() -> dg.Definitions:
             *(assets.chart(one) for one in drawn),
             assets.site(drawn),
         ],
-        asset_checks=[assets.table_checks(name) for name in assets.checked_tables()],
+        asset_checks=[
+            *(assets.table_checks(name) for name in assets.checked_tables()),
+            assets.levels_are_steady,
+        ],
         jobs=[job],
         schedules=[_schedule(this)],
         executor=dg.in_process_executor,

@@ -5,6 +5,7 @@ expansion into runs. Does not: anything that needs a network, a clock or a file 
 """
 
 import hashlib
+import math
 import os
 import tomllib
 from collections.abc import Mapping
@@ -12,11 +13,14 @@ from dataclasses import dataclass
 from datetime import date
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
+from urllib.parse import urlsplit
 
 import msgspec
 
 from pipeline.errors import TokenclockError
+
+ALLOW_UNPRICED = "TOKENCLOCK_ALLOW_UNPRICED"
 
 DEFAULT = Path(__file__).with_name("plan.toml")
 
@@ -37,8 +41,11 @@ class _Stanza(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 class Night(_Stanza, frozen=True, kw_only=True):
     """When and how often: cron in UTC, rounds, the seed of order and prompts, the budget in USD.
 
-    `calibration_tok_s` and `calibration_tokens`: the streams that the recorder is calibrated on
-    (no tokens: it is not).
+    `max_usd` is never passed: before each request the most that it can cost is set aside. `retries`: how often a
+    request that was refused with 429 or 503 is sent anew, after the wait that the server asks for; no wait is
+    longer than `retry_wait_max_s`. `hardware_hz`: samples a second of power, clocks and temperature while an engine
+    of ours is measured (0: none). `calibration_tok_s` and `calibration_tokens`: the streams that the recorder is
+    calibrated on (no tokens: it is not).
     """
 
     cron: str
@@ -46,6 +53,9 @@ class Night(_Stanza, frozen=True, kw_only=True):
     round_pause_s: Annotated[float, msgspec.Meta(ge=0)]
     seed: int
     max_usd: Usd
+    retries: Annotated[int, msgspec.Meta(ge=0)]
+    retry_wait_max_s: Seconds
+    hardware_hz: Annotated[float, msgspec.Meta(ge=0)]
     calibration_tok_s: Annotated[float, msgspec.Meta(gt=0)]
     calibration_tokens: Annotated[int, msgspec.Meta(ge=0)]
 
@@ -74,25 +84,116 @@ class Workload(_Stanza, frozen=True, kw_only=True):
     unique_prompts: bool
 
 
-class Scenario(_Stanza, frozen=True, kw_only=True):
-    """Shape of the load. `closed`: `concurrency` streams, each starts its next request when one ends."""
-
+class _Load(_Stanza, frozen=True, kw_only=True, tag_field="kind"):
     title: str
-    kind: Literal["closed"]
-    concurrency: Count
     requests: Count
     warmup_requests: Annotated[int, msgspec.Meta(ge=0)]
     timeout_s: Seconds
 
 
-class Provider(_Stanza, frozen=True, kw_only=True):
-    """Who runs the endpoint, and where its key is found."""
+class Closed(_Load, frozen=True, kw_only=True, tag="closed"):
+    """`concurrency` streams, each starts its next request when its last one ends.
+
+    `sweep` names the scenario that this is a level of; it is not written in a plan.
+    """
+
+    concurrency: Count
+    sweep: str | None = None
+
+    @property
+    def most_in_flight(self) -> int:
+        """Requests in flight at once, at most."""
+        return self.concurrency
+
+
+class Open(_Load, frozen=True, kw_only=True, tag="open"):
+    """Requests start at a rate of their own, whatever became of those before.
+
+    The first `warmup_requests` arrivals are the ramp-up. At most `max_in_flight` are under way at once; one
+    that is due then waits, and is late rather than dropped: its schedule lag says by how much.
+    """
+
+    rate_req_s: Annotated[float, msgspec.Meta(gt=0)]
+    arrivals: Literal["poisson", "constant"]
+    max_in_flight: Count
+
+    @property
+    def most_in_flight(self) -> int:
+        """Requests in flight at once, at most."""
+        return self.max_in_flight
+
+
+class Sweep(_Stanza, frozen=True, kw_only=True, tag="sweep", tag_field="kind"):
+    """A closed loop at one concurrency after the other.
+
+    Each level becomes a scenario `<name>-<concurrency>`. A level sends `requests_per_stream` requests on each
+    stream, and `requests_at_least` in all, after `warmup_per_stream`.
+    """
 
     title: str
+    concurrencies: Annotated[list[Count], msgspec.Meta(min_length=1)]
+    requests_per_stream: Count
+    requests_at_least: Count
+    warmup_per_stream: Annotated[int, msgspec.Meta(ge=0)]
+    timeout_s: Seconds
+
+    def levels(self, name: str) -> dict[str, Closed]:
+        """The scenarios that the sweep stands for, by name."""
+        return {
+            f"{name}-{concurrency}": Closed(
+                title=f"{self.title}, {concurrency} at once",
+                concurrency=concurrency,
+                requests=max(self.requests_at_least, self.requests_per_stream * concurrency),
+                warmup_requests=self.warmup_per_stream * concurrency,
+                timeout_s=self.timeout_s,
+                sweep=name,
+            )
+            for concurrency in self.concurrencies
+        }
+
+
+Scenario = Closed | Open
+
+
+class Limits(_Stanza, frozen=True, kw_only=True):
+    """What an endpoint allows an account. They are kept to, within a night and from one process to the next.
+
+    Windows slide: never more than this in any minute or day, wherever it begins.
+    """
+
+    requests_per_minute: Count | None = None
+    requests_per_day: Count | None = None
+    tokens_per_minute: Count | None = None
+    tokens_per_day: Count | None = None
+    concurrency: Count | None = None
+
+
+class Provider(_Stanza, frozen=True, kw_only=True):
+    """Who runs the endpoint, and where its key is found.
+
+    `may_publish`: whether figures of it may stand on the site, once somebody has read its terms; those of others
+    stay in the warehouse. `limits` hold for each of its model ids.
+    """
+
+    title: str
+    may_publish: bool
+    terms_url: str | None = None
+    terms_checked_at: date | None = None
     base_url: str | None = None
     key_env: str | None = None
     hardware: str | None = None
     region: str | None = None
+    limits: Limits | None = None
+
+
+class Price(_Stanza, frozen=True, kw_only=True):
+    """USD for a million tokens, from a day on, until a day or another price takes over."""
+
+    valid_from: date
+    valid_to: date | None = None
+    usd_per_million_input: Usd
+    usd_per_million_output: Usd
+    source: str
 
 
 class Target(_Stanza, frozen=True, kw_only=True):
@@ -114,16 +215,18 @@ class Target(_Stanza, frozen=True, kw_only=True):
     valid_from: date | None = None
     valid_to: date | None = None
     valid_source: str | None = None
-    usd_per_million_input: Usd | None = None
-    usd_per_million_output: Usd | None = None
-    price_source: str | None = None
+    prices: list[Price] = []
+    max_usd: Usd | None = None
+    limits: Limits | None = None
 
 
-_SECTIONS: dict[str, type[_Stanza]] = {
+FREE = Price(valid_from=date.min, usd_per_million_input=0, usd_per_million_output=0, source="our own engine")
+
+_SECTIONS: dict[str, Any] = {
     "families": Family,
     "models": Model,
     "workloads": Workload,
-    "scenarios": Scenario,
+    "scenarios": Closed | Open | Sweep,
     "providers": Provider,
     "targets": Target,
 }
@@ -186,17 +289,46 @@ def _parse(sections: dict[str, Any], path: Path, sha256: str) -> Plan:
         parsed[section] = {
             name: _stanza(raw, kind, path, f"{section}.{name}") for name, raw in sections[section].items()
         }
-    return Plan(**parsed, sha256=sha256, source=str(path))
+    return Plan(**_swept(parsed, path), sha256=sha256, source=str(path))
 
 
-def _stanza(raw: object, kind: type[_Stanza], path: Path, name: str) -> _Stanza:
+def _swept(parsed: dict[str, Any], path: Path) -> dict[str, Any]:
+    """Put the levels of a sweep where the sweep is named."""
+    named: dict[str, dict[str, Scenario]] = {
+        name: {**one.levels(name)} if isinstance(one, Sweep) else {name: one}
+        for name, one in parsed["scenarios"].items()
+    }
+    targets = {
+        name: msgspec.structs.replace(
+            one, scenarios=[level for scenario in one.scenarios for level in named.get(scenario, [scenario])]
+        )
+        for name, one in parsed["targets"].items()
+    }
+    scenarios = {level: one for levels in named.values() for level, one in levels.items()}
+    if len(scenarios) < sum(map(len, named.values())):
+        raise PlanError(
+            f"{path}: a scenario bears the name of a sweep's level (`<sweep>-<concurrency>`); rename one of "
+            + ", ".join(named)
+        )
+    return {**parsed, "scenarios": scenarios, "targets": targets}
+
+
+def _stanza(raw: object, kind: Any, path: Path, name: str) -> Any:
     try:
         msgspec.convert(name.split(".", 1)[-1], Name)
         return msgspec.convert(raw, kind)
     except msgspec.ValidationError as error:
-        unknown = sorted(set(raw) - set(kind.__struct_fields__)) if isinstance(raw, dict) else []
-        hint = _hint(unknown[0], kind.__struct_fields__) if unknown else ""
+        known = _fields(kind, raw)
+        unknown = sorted(set(raw) - known) if isinstance(raw, dict) and known else []
+        hint = _hint(unknown[0], sorted(known)) if unknown else ""
         raise PlanError(f"{path}: [{name}]: {error}{hint}") from None
+
+
+def _fields(kind: Any, raw: object) -> set[str]:
+    """The keys of a stanza; of a scenario, those of its kind."""
+    said = raw.get("kind") if isinstance(raw, dict) else None
+    kinds = [one for one in get_args(kind) or (kind,) if one.__struct_config__.tag in (None, said)]
+    return {*kinds[0].__struct_fields__, *filter(None, [kinds[0].__struct_config__.tag_field])} if kinds else set()
 
 
 def _hint(word: str, known: Any) -> str:
@@ -208,8 +340,11 @@ def _check(plan: Plan) -> Plan:
     """Follow every name from one stanza to another."""
     for name, model in plan.models.items():
         _known(plan, f"models.{name}", "family", model.family, plan.families)
+    for name, provider in plan.providers.items():
+        _check_url(plan, f"providers.{name}", provider.base_url)
     for name, target in plan.targets.items():
         at = f"targets.{name}"
+        _check_url(plan, at, target.base_url)
         _known(plan, at, "provider", target.provider, plan.providers)
         _known(plan, at, "model", target.model, plan.models)
         for workload in target.workloads:
@@ -221,9 +356,32 @@ def _check(plan: Plan) -> Plan:
                 f"{plan.source}: [{at}]: nowhere to send requests; add `engine`, or `base_url` here "
                 f"or in [providers.{target.provider}]"
             )
+        _check_load(plan, at, target)
         if target.engine is not None and not isinstance(target.engine.get("name"), str):
             raise PlanError(f'{plan.source}: [{at}]: engine has no name; write engine = {{ name = "…" }}')
     return plan
+
+
+def _check_load(plan: Plan, at: str, target: Target) -> None:
+    """A load that the endpoint does not allow would measure its limits: refuse it."""
+    allowed = limits(plan, target).concurrency
+    for name in target.scenarios:
+        asked = plan.scenarios[name].most_in_flight
+        if allowed is not None and asked > allowed:
+            raise PlanError(
+                f"{plan.source}: [{at}]: scenario `{name}` has up to {asked} requests in flight and the limit is "
+                f"concurrency = {allowed}; choose another scenario, or raise the limit"
+            )
+
+
+def _check_url(plan: Plan, at: str, url: str | None) -> None:
+    """An address is written to traces: it must not hold a password or a key."""
+    parts = urlsplit(url or "")
+    if parts.password or parts.username or parts.query:
+        raise PlanError(
+            f"{plan.source}: [{at}]: base_url carries a name, a password or a query, and addresses are written to "
+            "traces; leave them out and name the key's variable in key_env"
+        )
 
 
 def _known(plan: Plan, at: str, key: str, name: str, section: Mapping[str, object]) -> None:
@@ -236,6 +394,19 @@ def _known(plan: Plan, at: str, key: str, name: str, section: Mapping[str, objec
 def base_url(plan: Plan, target: Target) -> str | None:
     """Where a target answers: its own URL, else its provider's; None for an engine we start."""
     return target.base_url or plan.providers[target.provider].base_url
+
+
+def limits(plan: Plan, target: Target) -> Limits:
+    """What holds for a target: its own limits, else its provider's, else none."""
+    return target.limits or plan.providers[target.provider].limits or Limits()
+
+
+def price(target: Target, night: date) -> Price | None:
+    """What holds on that night; of several the one that began last. An engine that we start costs nothing."""
+    if target.engine is not None:
+        return FREE
+    valid = [one for one in target.prices if one.valid_from <= night <= (one.valid_to or night)]
+    return max(valid, key=lambda one: one.valid_from, default=None)
 
 
 def hardware(plan: Plan, target: Target) -> str | None:
@@ -254,6 +425,8 @@ def skip_reason(plan: Plan, name: str, night: date, environment: Mapping[str, st
         return f"model id {target.model_id} starts on {target.valid_from}{why}"
     if target.engine is None and provider.key_env and not environment.get(provider.key_env):
         return f"no key: set {provider.key_env} in the environment or in .env"
+    if price(target, night) is None and not environment.get(ALLOW_UNPRICED):
+        return f"no price known for {night}: add one to `prices`, or run it all the same with --allow-unpriced"
     return None
 
 
@@ -315,14 +488,19 @@ def estimate(plan: Plan, name: str, night: date, environment: Mapping[str, str])
         scenario, workload = plan.scenarios[run.scenario], plan.workloads[run.workload]
         n = scenario.requests + scenario.warmup_requests
         requests += n
-        tokens_in += round(n * workload.input_words * TOKENS_PER_WORD)
+        tokens_in += n * input_tokens(workload)
         tokens_out += n * workload.output_tokens
-    return Estimate(name, reason, requests, tokens_in, tokens_out, _usd(target, tokens_in, tokens_out))
+    known = price(target, night)
+    return Estimate(
+        name, reason, requests, tokens_in, tokens_out, usd(known, tokens_in, tokens_out) if known else None
+    )
 
 
-def _usd(target: Target, tokens_in: int, tokens_out: int) -> float | None:
-    if target.engine is not None:
-        return 0.0
-    if target.usd_per_million_input is None or target.usd_per_million_output is None:
-        return None
-    return (tokens_in * target.usd_per_million_input + tokens_out * target.usd_per_million_output) / 1e6
+def input_tokens(workload: Workload) -> int:
+    """Tokens that a prompt of this workload has at most."""
+    return math.ceil(workload.input_words * TOKENS_PER_WORD)
+
+
+def usd(at: Price, tokens_in: int, tokens_out: int) -> float:
+    """What so many tokens cost."""
+    return (tokens_in * at.usd_per_million_input + tokens_out * at.usd_per_million_output) / 1e6

@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+import polars as pl
+
 from pipeline import charts, checks, progress, site, tables, warehouse
 from pipeline.errors import TokenclockError
 from pipeline.imports import published
 from pipeline.layout import Layout
+from pipeline.tables import changes
 
 
 class NothingToPublishError(TokenclockError):
@@ -19,11 +22,12 @@ class NothingToPublishError(TokenclockError):
 
 @dataclass(frozen=True)
 class Published:
-    """What a publication holds: rows by table, nights in it, and nights held back with the reason."""
+    """What a publication holds: rows by table, nights in it, nights held back with the reason, recent changes."""
 
     rows: dict[str, int]
     nights: list[date]
     held: dict[date, list[str]]
+    changed: list[str]
 
 
 def build_night(layout: Layout, night: date) -> dict[str, int]:
@@ -51,7 +55,9 @@ def publish_warehouse(layout: Layout) -> Published:
     nights = [night for night in staged if night not in held]
     if held and not nights:
         raise NothingToPublishError(_refusal(held))
+    found = changes.build(_summaries(layout, nights))
     extras = {
+        "changes": warehouse.Extra(changes.TITLE, found, changes.COLUMNS),
         "published_figures": warehouse.Extra(
             "One row a figure that somebody else published, with its source", published.load(), published.COMMENTS
         ),
@@ -59,7 +65,15 @@ def publish_warehouse(layout: Layout) -> Published:
             "One row a night and check: what the audit found", checks.frame(audits), checks.COMMENTS
         ),
     }
-    return Published(warehouse.publish(layout, nights, extras), nights, held)
+    changed = [changes.sentence(row) for row in found.filter("is_recent").to_dicts()]
+    return Published(warehouse.publish(layout, nights, extras), nights, held, changed)
+
+
+def _summaries(layout: Layout, nights: list[date]) -> pl.DataFrame:
+    """The summaries of many nights, in the columns of today."""
+    nothing = tables.empty("summary")
+    staged = [pl.read_parquet(layout.table("summary", night)) for night in nights[-changes.LATEST_NIGHTS :]]
+    return pl.concat([nothing, *staged], how="diagonal")
 
 
 def _refusal(held: dict[date, list[str]]) -> str:
@@ -68,6 +82,13 @@ def _refusal(held: dict[date, list[str]]) -> str:
         f"no night passed its critical checks ({reasons}). They stay staged in data/tables; see data/audits for "
         "the failing rows. What was published before stays"
     )
+
+
+def recent_changes(layout: Layout) -> pl.DataFrame:
+    """The changes in the published warehouse that are news."""
+    with warehouse.connect(layout) as con:
+        found: pl.DataFrame = con.sql("SELECT * FROM changes WHERE is_recent ORDER BY ALL").pl()
+    return found
 
 
 def draw(layout: Layout, chart: charts.Chart) -> dict[str, Path]:

@@ -7,12 +7,15 @@ of a request from the run's clock anchor, of everything inside a request from `s
 import hashlib
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from pipeline.errors import TokenclockError
 
@@ -29,6 +32,8 @@ _REQUESTS: Columns = {
     "scenario": pl.String,
     "round": pl.Int32,
     "request_index": pl.Int32,
+    "attempt": pl.Int32,
+    "retry_of": pl.String,
     "is_warmup": pl.Boolean,
     "dialect": pl.String,
     "model": pl.String,
@@ -61,10 +66,37 @@ _READS: Columns = {
     "payload": pl.Binary,
 }
 
+# Samples of the hardware, one a device and tick. A run without any has no such file.
+_HARDWARE: Columns = {
+    "run_id": pl.String,
+    "device": pl.String,
+    "at_ns": pl.Int64,
+    "read_ns": pl.Int64,
+    "power_mw": pl.Int64,
+    "energy_uj": pl.Int64,
+    "gpu_utilisation_pct": pl.Int32,
+    "memory_utilisation_pct": pl.Int32,
+    "memory_used_bytes": pl.Int64,
+    "sm_clock_mhz": pl.Int32,
+    "memory_clock_mhz": pl.Int32,
+    "temperature_c": pl.Int32,
+    "throttle_reasons": pl.Int64,
+    "error": pl.String,
+}
+
 REQUESTS = pl.Schema(_REQUESTS)
 READS = pl.Schema(_READS)
+HARDWARE = pl.Schema(_HARDWARE)
 
 SCHEMAS = {"requests.parquet": REQUESTS, "reads.parquet": READS}
+FILES = {**SCHEMAS, "hardware.parquet": HARDWARE}
+ENGINE_METRICS = "engine_metrics.ndjson"  # an engine's own Prometheus pages, kept as they came
+SAMPLES = "hardware.ndjson"  # samples of a run in progress; sealing turns them into hardware.parquet
+
+Part = tuple[pl.DataFrame, pl.DataFrame]
+"""Some requests of a run and all their reads: frames of `SCHEMAS`, in its order."""
+
+_RISING = {"read_index", "at_ns", "user_ns"}  # columns that are small as differences
 
 OUTCOMES = ("ended", "broken_off", "bad_framing", "timed_out", "not_connected", "cancelled", "over_limit")
 
@@ -89,6 +121,10 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     region: str | None
     precision: str | None
     provenance: str
+    usd_per_million_input: float | None = None
+    usd_per_million_output: float | None = None
+    price_source: str | None = None
+    may_publish: bool = True
     reason: str | None = None
 
 
@@ -100,7 +136,12 @@ class File(msgspec.Struct, frozen=True):
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
-    """All that is known of a run beside its reads. `outcome`: finished | interrupted | failed."""
+    """All that is known of a run beside its reads. `outcome`: finished | interrupted | failed | stopped.
+
+    `requests_recorded` were kept, warm-up included; `requests_lost` were begun and never finished.
+    `concurrency`: requests in flight, at most. `load`: scenario and workload as planned. `clock`: how the kernel's
+    stamps were mapped to the monotonic clock. `hardware`: the machine of an engine of ours, and its sampling.
+    """
 
     schema_version: int
     run_id: str
@@ -109,10 +150,12 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     scenario: str
     round: int
     concurrency: int
+    load: dict[str, Any] | None = None
     target: Target
     requests_planned: int
     warmup_planned: int
     requests_recorded: int
+    requests_lost: int | None = None
     outcome: str
     error: str | None
     started_at: str
@@ -123,6 +166,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     code_commit: str | None
     host: dict[str, Any]
     clock: dict[str, Any] | None = None
+    hardware: dict[str, Any] | None = None
     engine: dict[str, Any] | None
     files: dict[str, File]
 
@@ -160,6 +204,31 @@ class TraceError(TokenclockError):
     """A stored trace cannot be read; the message names the file and the cure."""
 
 
+class DiskError(TraceError):
+    """A file could not be written; the message names it and the cure."""
+
+
+def reason(error: BaseException) -> str:
+    """What the system said of an error."""
+    cause = error.__cause__ or error
+    return cause.strerror or str(cause) if isinstance(cause, OSError) else str(error)
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[Path]:
+    """A name beside `path` to write to, renamed into place in the end; a disk that fails leaves nothing of it."""
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield aside
+        aside.replace(path)
+    except OSError as error:
+        aside.unlink(missing_ok=True)
+        raise DiskError(
+            f"{path}: cannot be written ({reason(error)}); make room on that disk, or mend it, and run again"
+        ) from error
+
+
 def write_json(path: Path, value: msgspec.Struct) -> None:
     """Write `value` as JSON in one step: a reader sees the old file or the new one."""
     text = msgspec.json.format(msgspec.json.encode(value, order="deterministic"), indent=2)
@@ -168,21 +237,16 @@ def write_json(path: Path, value: msgspec.Struct) -> None:
 
 def replace(path: Path, content: bytes) -> None:
     """Write a file aside, sync it and rename it into place."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    with aside.open("wb") as file:
+    with _writing(path) as aside, aside.open("wb") as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
-    aside.replace(path)
 
 
 def write_parquet(frame: pl.DataFrame, path: Path) -> None:
     """Write a frame so that equal frames give equal bytes, in one rename."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    frame.rechunk().write_parquet(aside, compression="zstd", row_group_size=250_000)
-    aside.replace(path)
+    with _writing(path) as aside:
+        frame.rechunk().write_parquet(aside, compression="zstd", row_group_size=250_000)
 
 
 def sha256(path: Path) -> str:
@@ -196,19 +260,55 @@ def run_folder(traces: Path, night: date, target: str, run_id: str) -> Path:
     return traces / f"night={night.isoformat()}" / f"target={target}" / run_id
 
 
-def write_run(
-    folder: Path, manifest: Manifest, requests: list[dict[str, Any]], reads: list[dict[str, Any]]
-) -> None:
-    """Write a run's Parquet files and, last, the manifest that vouches for them by hash."""
-    frames = {
-        "requests.parquet": pl.DataFrame(requests, schema=REQUESTS).sort("request_id"),
-        "reads.parquet": pl.DataFrame(reads, schema=READS).sort("request_id", "read_index"),
-    }
-    files = {}
-    for name, frame in frames.items():
-        write_parquet(frame, folder / name)
-        files[name] = File(sha256(folder / name), frame.height)
-    write_json(folder / "manifest.json", msgspec.structs.replace(manifest, files=files))
+def write_run(folder: Path, parts: Iterable[Part]) -> dict[str, File]:
+    """Write a run's Parquet files, a row group a part: a run of any length needs the memory of one part.
+
+    Returns what its manifest is to vouch for. Equal parts give equal bytes.
+    """
+    rows = dict.fromkeys(SCHEMAS, 0)
+    with ExitStack() as open_files:
+        writers = {name: open_files.enter_context(_writer(folder / name, SCHEMAS[name])) for name in SCHEMAS}
+        for part in parts:
+            for name, frame in zip(SCHEMAS, part, strict=True):
+                writers[name].write_table(_arrow(frame))
+                rows[name] += frame.height
+    return {name: File(sha256(folder / name), rows[name]) for name in SCHEMAS}
+
+
+@contextmanager
+def _writer(path: Path, schema: pl.Schema) -> Iterator[pq.ParquetWriter]:
+    """A Parquet file to be written in row groups, on the disk itself when it is closed."""
+    deltas = dict.fromkeys(_RISING & set(schema), "DELTA_BINARY_PACKED")
+    names = [name for name in schema if name not in _RISING]
+    with path.open("wb") as file:
+        arrow = _arrow(schema.to_frame()).schema
+        with pq.ParquetWriter(
+            file, arrow, compression="zstd", use_dictionary=names, column_encoding=deltas or None
+        ) as writer:
+            yield writer
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _arrow(frame: pl.DataFrame) -> pa.Table:
+    return frame.to_arrow(compat_level=pl.CompatLevel.oldest())
+
+
+def seal_samples(folder: Path, run_id: str) -> dict[str, File]:
+    """Turn the samples of a run, if there are any, into a file of it; a line that a crash cut short ends them."""
+    samples, name = folder / SAMPLES, "hardware.parquet"
+    whole = samples.read_bytes().rpartition(b"\n")[0] if samples.exists() else b""
+    if not whole:
+        return {}
+    rows = pl.read_ndjson(whole, schema={key: kind for key, kind in HARDWARE.items() if key != "run_id"})
+    write_parquet(rows.select(pl.lit(run_id).alias("run_id"), pl.all()).sort("at_ns", "device"), folder / name)
+    return {name: File(sha256(folder / name), rows.height)}
+
+
+def seal_engine_metrics(folder: Path) -> dict[str, File]:
+    """Vouch for what an engine said of itself, where it was asked."""
+    path = folder / ENGINE_METRICS
+    return {path.name: File(sha256(path), path.read_bytes().count(b"\n"))} if path.exists() else {}
 
 
 def nights(traces: Path) -> list[date]:
@@ -267,6 +367,14 @@ def load(traces: Path, night: date) -> tuple[pl.DataFrame, pl.DataFrame]:
     return requests.sort("request_id"), reads.sort("request_id", "read_index")
 
 
+def load_hardware(traces: Path, night: date) -> pl.DataFrame:
+    """All samples of the hardware during a night's closed runs: a frame of `HARDWARE`, sorted."""
+    folders = [path.parent for path in _closed(traces, night)]
+    sampled = [folder for folder in folders if "hardware.parquet" in read_manifest(folder / "manifest.json").files]
+    frames = [_verified(folder, "hardware.parquet") for folder in sampled]
+    return _concat(frames, HARDWARE).sort("run_id", "at_ns", "device")
+
+
 def _verified(folder: Path, name: str) -> pl.DataFrame:
     """Read a run's file only if it is, to the byte, what its manifest vouches for."""
     expected = read_manifest(folder / "manifest.json").files[name].sha256
@@ -275,7 +383,7 @@ def _verified(folder: Path, name: str) -> pl.DataFrame:
             f"{folder / name}: missing, or not the file its manifest vouches for; "
             "restore it from a backup, or move the run's folder away"
         )
-    return _as_of_now(pl.read_parquet(folder / name), SCHEMAS[name])
+    return _as_of_now(pl.read_parquet(folder / name), FILES[name])
 
 
 def _as_of_now(frame: pl.DataFrame, schema: pl.Schema) -> pl.DataFrame:

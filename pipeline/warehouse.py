@@ -15,7 +15,6 @@ import polars as pl
 from pipeline import tables
 from pipeline.errors import TokenclockError
 from pipeline.layout import Layout, shipped
-from pipeline.tables.recorded import Recorded
 
 CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": False,
@@ -88,7 +87,7 @@ def _build(path: Path, layout: Layout, nights: Sequence[date], extras: Mapping[s
 
 def _table(con: duckdb.DuckDBPyConnection, layout: Layout, table: tables.Table, nights: Sequence[date]) -> None:
     """Create a table with its schema, then fill it from the staged nights."""
-    con.register("incoming", _empty(table))
+    con.register("incoming", tables.empty(table.name))
     con.execute(f'CREATE TABLE "{table.name}" AS SELECT * FROM incoming').fetchall()
     con.unregister("incoming")
     for night in nights:
@@ -97,17 +96,6 @@ def _table(con: duckdb.DuckDBPyConnection, layout: Layout, table: tables.Table, 
             f'INSERT INTO "{table.name}" BY NAME SELECT * FROM read_parquet(?, hive_partitioning = false)',
             [staged],
         ).fetchall()
-
-
-def _empty(table: tables.Table) -> pl.DataFrame:
-    """A table without rows: what its builder makes of a night in which nothing was recorded."""
-    made: dict[str, pl.DataFrame] = {}
-    for one in tables.tables().values():
-        nothing = Recorded.nothing()
-        made[one.name] = one.build(*(nothing if name == tables.TRACE else made[name] for name in one.inputs))
-        if one.name == table.name:
-            return made[one.name]
-    raise KeyError(table.name)
 
 
 def _comment(con: duckdb.DuckDBPyConnection, name: str, title: str, columns: Mapping[str, str]) -> None:

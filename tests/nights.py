@@ -23,7 +23,7 @@ def record(
             index, run_id, night=night, target=target, sent_ns=start, scheduled_ns=start, end_ns=1050 * streams.MS,
             read_count=len(rows), body_bytes=sum(len(row["payload"]) for row in rows),
         )  # fmt: skip
-        store.append(Trace(request, rows))
+        store.append(Trace(request, streams.columns(rows)))
     take_census(layout, night, [about])
     return store.close("finished")
 

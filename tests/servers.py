@@ -32,10 +32,11 @@ HELLO = chunked(
 
 @dataclass
 class Served:
-    """Where the server is, and the requests that it got."""
+    """Where the server is, the requests that it got, and those of them that it answered to the end."""
 
     port: int = 0
     requests: list[bytes] = field(default_factory=list)
+    answered: list[bytes] = field(default_factory=list)
     connections: int = 0
 
     @property
@@ -64,6 +65,7 @@ def serving(script: Script | Callable[[int], Script], tls: ssl.SSLContext | None
                     steps = script(len(served.requests) - 1) if callable(script) else script
                     if not _play(self.request, steps, over):
                         return
+                    served.answered.append(request)
             except OSError:
                 return
             finally:

@@ -4,9 +4,11 @@ import json
 from datetime import date
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from pipeline import trace
+from pipeline.collect.recorder import Reads
 from pipeline.tables.recorded import Recorded
 
 NIGHT = date(2026, 11, 24)
@@ -92,6 +94,12 @@ def reads(script: list[tuple[float, bytes]], request_id: str = "run/0000") -> li
         }
         for n, (at, data) in enumerate(script)
     ]
+
+
+def columns(rows: list[dict[str, Any]]) -> Reads:
+    """The same reads as the recorder keeps them."""
+    integers = (np.array([row[name] for row in rows], np.int64) for name in ("at_ns", "user_ns", "wire_bytes"))
+    return Reads(*(column.tobytes() for column in integers), [row["payload"] for row in rows])
 
 
 def recorded(requests: list[dict[str, Any]], rows: list[dict[str, Any]], *manifests: trace.Manifest) -> Recorded:

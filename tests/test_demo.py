@@ -90,7 +90,7 @@ def test_the_demos_site_shows_its_charts_without_errors_or_network(ran):
     page = layout.site / "index.html"
     with opened(page.as_uri()) as this:
         this.page.wait_for_function(
-            f"document.querySelectorAll('[data-drawn=yes]').length === {len(charts.charts())}"
+            f"document.querySelectorAll('[data-drawn=yes]').length === {len(charts.on_page())}"
         )
         assert "SmolLM2 135M Instruct" in this.page.inner_text("header")
         assert this.page.locator("#local_ttft [aria-roledescription=point]").count() >= 18

@@ -104,7 +104,81 @@ def test_an_estimate_counts_warm_up_and_uses_the_price(tmp_path):
     assert one.usd == pytest.approx((one.input_tokens * 1 + one.output_tokens * 2) / 1e6)
 
 
-def test_without_a_price_there_is_no_estimate(tmp_path):
+def test_without_a_price_there_is_no_estimate_and_no_run(tmp_path):
     path = plans.write(tmp_path)
-    path.write_text(path.read_text().replace("usd_per_million_input = 1.0\n", ""))
-    assert plan.estimate(plan.load(path), "t", NIGHT, {}).usd is None
+    path.write_text(path.read_text().replace("valid_from = 2026-01-01", "valid_from = 2027-01-01"))
+    this = plan.load(path)
+    assert plan.estimate(this, "t", NIGHT, {}).usd is None
+    assert "--allow-unpriced" in plan.skip_reason(this, "t", NIGHT, {"P_API_KEY": "k"})
+    assert plan.skip_reason(this, "t", NIGHT, {"P_API_KEY": "k", plan.ALLOW_UNPRICED: "1"}) is None
+
+
+def test_of_several_prices_the_one_that_began_last_holds(tmp_path):
+    path = plans.write(tmp_path)
+    later = (
+        "  { valid_from = 2026-11-20, usd_per_million_input = 5, usd_per_million_output = 9, source = 's' },\n]\n"
+    )
+    path.write_text(path.read_text().replace('"made up" },\n]\n', '"made up" },\n' + later))
+    target = plan.load(path).targets["t"]
+    days = [date(2025, 12, 31), date(2026, 11, 19), date(2026, 11, 20)]
+    found = [plan.price(target, day) for day in days]
+    assert [one and one.usd_per_million_input for one in found] == [None, 1.0, 5.0]
+
+
+def test_an_address_with_a_secret_is_refused(tmp_path):
+    for url in ("http://me:hunter2@127.0.0.1/v1", "http://127.0.0.1/v1?key=hunter2"):
+        message = refusal(plans.write(tmp_path, url))
+        assert "key_env" in message
+        assert "hunter2" not in message
+
+
+def test_a_load_beyond_the_endpoints_concurrency_is_refused(tmp_path):
+    path = plans.write(tmp_path, concurrency=5, extra="limits = { concurrency = 4 }\n")
+    assert "has up to 5 requests in flight and the limit is concurrency = 4" in refusal(path)
+
+
+SWEEP = """
+[scenarios.steps]
+title = "Steps"
+kind = "sweep"
+concurrencies = [1, 4]
+requests_per_stream = 3
+requests_at_least = 5
+warmup_per_stream = 1
+timeout_s = 5.0
+"""
+
+
+def test_a_sweep_is_a_closed_loop_at_each_of_its_levels(tmp_path):
+    path = plans.write(tmp_path, extra=SWEEP)
+    path.write_text(path.read_text().replace('scenarios = ["s"]', 'scenarios = ["s", "steps"]'))
+    this = plan.load(path)
+    assert this.targets["t"].scenarios == ["s", "steps-1", "steps-4"]
+    four = this.scenarios["steps-4"]
+    assert this.scenarios["steps-1"].requests == 5
+    assert (four.concurrency, four.requests, four.warmup_requests, four.sweep) == (4, 12, 4, "steps")
+    assert [run.scenario for run in plan.runs(this, NIGHT, ["t"], [1])] == ["s", "steps-1", "steps-4"]
+
+
+def test_a_sweeps_level_cannot_take_another_scenarios_name(tmp_path):
+    path = plans.write(tmp_path, extra=SWEEP)
+    path.write_text(
+        path.read_text().replace("[scenarios.s]", "[scenarios.steps-4]").replace('["s"]', '["steps-4"]')
+    )
+    assert "bears the name of a sweep's level" in refusal(path)
+
+
+@pytest.mark.parametrize(
+    ("load", "said"),
+    [
+        ('kind = "spiral"', "Invalid value 'spiral'"),
+        ('kind = "open"\nrate_req_s = 2.0\narrivals = "poisson"', "missing required field `max_in_flight`"),
+        ('kind = "open"\nrate_req = 2.0', "did you mean `rate_req_s`?"),
+        ('kind = "open"\nrate_req_s = 0\narrivals = "poisson"\nmax_in_flight = 3', "Expected `float` > 0.0"),
+        ('kind = "open"\nrate_req_s = 1.0\narrivals = "bursty"\nmax_in_flight = 3', "Invalid enum value 'bursty'"),
+    ],
+)
+def test_a_load_that_cannot_be_made_is_refused_with_stanza_and_cure(load, said, tmp_path):
+    message = refusal(plans.write(tmp_path, load=load))
+    assert "[scenarios.s]" in message
+    assert said in message

@@ -144,7 +144,7 @@ def test_the_same_warehouse_gives_the_same_page(page, layout):
 def test_in_a_browser_every_chart_is_drawn_and_nothing_is_asked_of_any_network(page):
     with opened(page.as_uri()) as this:
         this.page.wait_for_function(
-            f"document.querySelectorAll('[data-drawn=yes]').length === {len(charts.charts())}"
+            f"document.querySelectorAll('[data-drawn=yes]').length === {len(charts.on_page())}"
         )
         marks = this.page.evaluate(
             "[...document.querySelectorAll('[data-chart]')].map(e => e.querySelectorAll('svg path').length)"
@@ -159,7 +159,7 @@ def test_in_a_browser_every_chart_is_drawn_and_nothing_is_asked_of_any_network(p
 @pytest.mark.browser
 def test_without_scripts_the_charts_are_there_all_the_same(page):
     with opened(page.as_uri(), java_script_enabled=False) as this:
-        assert this.page.locator("[data-chart] > svg").count() == len(charts.charts())
+        assert this.page.locator("[data-chart] > svg").count() == len(charts.on_page())
 
 
 @pytest.mark.browser
@@ -174,6 +174,25 @@ def test_on_a_narrow_screen_nothing_sticks_out(page, scheme):
 def test_the_empty_page_has_no_errors_either(empty):
     with opened(empty.as_uri()) as this:
         this.page.wait_for_function(
-            f"document.querySelectorAll('[data-drawn=yes]').length === {len(charts.charts())}"
+            f"document.querySelectorAll('[data-drawn=yes]').length === {len(charts.on_page())}"
         )
         assert this.errors == []
+
+
+def test_figures_of_a_provider_whose_terms_nobody_has_read_are_nowhere_on_the_site(layout):
+    nights.record(layout, target="shown", **HOSTED)
+    nights.record(layout, target="hidden", family="llama-8b", title="Unread", may_publish=False)
+    nights.take_census(
+        layout, streams.NIGHT, [streams.target("shown"), streams.target("hidden", may_publish=False)]
+    )
+    publish.build_night(layout, streams.NIGHT)
+    publish.publish_warehouse(layout)
+    text = publish.publish_site(layout).read_text("utf-8")
+    assert "terms allow it to be shown" in text
+    downloads = layout.site / "downloads"
+    assert not (downloads / "warehouse.duckdb").exists()
+    for path in downloads.glob("*.csv"):
+        if path.stem != "targets":
+            assert "hidden" not in path.read_text("utf-8"), path
+    assert "shown" in (downloads / "ttft.csv").read_text("utf-8")
+    assert "Unread" not in "".join(path.read_text("utf-8") for path in layout.charts.glob("*.vl.json"))

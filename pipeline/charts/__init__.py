@@ -18,7 +18,7 @@ from pipeline.charts.theme import themed
 from pipeline.layout import Layout
 from pipeline.trace import replace
 
-__all__ = ["FAMILIES", "Chart", "charts", "render"]
+__all__ = ["FAMILIES", "Chart", "charts", "on_page", "render"]
 
 PNG_SCALE = 2
 
@@ -29,6 +29,11 @@ def charts() -> list[Chart]:
     loaded = [importlib.import_module(f"{__name__}.{name}") for name in names]
     found = [chart for module in loaded if hasattr(module, "charts") for chart in module.charts()]
     return sorted(found, key=lambda chart: (chart.group != "comparison", chart.order, chart.name))
+
+
+def on_page() -> list[Chart]:
+    """The charts that the site shows; an owner's are drawn for the owner alone."""
+    return [chart for chart in charts() if chart.group != "owner"]
 
 
 def specification(chart: Chart, con: duckdb.DuckDBPyConnection) -> dict[str, object]:

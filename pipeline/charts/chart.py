@@ -15,11 +15,14 @@ FAMILIES = {"llama-8b": "Llama 3.1 8B", "llama-70b": "Llama 3.1 / 3.3 70B"}
 
 @dataclass(frozen=True)
 class Chart:
-    """A chart's name (its file's name), what it shows, where it stands, and how it is drawn."""
+    """A chart's name (its file's name), what it shows, where it stands, and how it is drawn.
+
+    `owner`: for whoever runs the nights; it is drawn, and it is not on the page.
+    """
 
     name: str
     title: str
     description: str
-    group: Literal["comparison", "local"]
+    group: Literal["comparison", "local", "owner"]
     order: int
     draw: Callable[[duckdb.DuckDBPyConnection], AnyChart]

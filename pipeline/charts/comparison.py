@@ -40,7 +40,7 @@ SELECT s.target, t.provider_title,
        t.model_title, t.model_id, coalesce(t.hardware, 'not known') AS hardware, s.scenario, s.concurrency,
        s.p10, s.p50, s.p90, s.n, s.success_rate, strftime(s.night, '%Y-%m-%d') AS night
 FROM summary AS s JOIN targets AS t USING (night, target)
-WHERE s.family = $family AND s.metric = $metric AND s.provenance = 'measured'
+WHERE s.family = $family AND s.metric = $metric AND s.provenance = 'measured' AND t.may_publish
   AND s.night = (SELECT max(night) FROM summary)
 ORDER BY label, s.target
 """

@@ -6,10 +6,10 @@ on one machine and one clock; an error is what the kernel, the event loop and ou
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 import msgspec
@@ -23,6 +23,7 @@ from pipeline.collect.truth.scripts import Constant
 from pipeline.errors import TokenclockError
 
 Ints = NDArray[np.int64]
+T = TypeVar("T")
 
 FIRST_TOKEN = 1
 """In all scripts event 0 names the role and event 1 carries the first token."""
@@ -191,6 +192,16 @@ async def recorded(client: httpx.AsyncClient, truth: Truth, name: str, script: s
     return recording, called_ns
 
 
+async def _started_in_turn(streams: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
+    """Start streams one a turn of the event loop, as loads do, so that it can read between."""
+    async with asyncio.TaskGroup() as group:
+        tasks = []
+        for stream in streams:
+            tasks.append(group.create_task(stream))
+            await asyncio.sleep(0)
+    return [task.result() for task in tasks]
+
+
 async def measured(client: httpx.AsyncClient, truth: Truth, script: str, concurrency: int) -> dict[str, Any]:
     """Record streams of one script at once, and say how wrong the recordings are."""
     names = [f"{time.monotonic_ns()}-{number}" for number in range(concurrency)]
@@ -198,7 +209,7 @@ async def measured(client: httpx.AsyncClient, truth: Truth, script: str, concurr
     load = Load()
     sampling = asyncio.create_task(load.sample())
     try:
-        taken = await asyncio.gather(*(recorded(client, truth, name, script) for name in names))
+        taken = await _started_in_turn([recorded(client, truth, name, script) for name in names])
     finally:
         sampling.cancel()
         await sampling

@@ -10,6 +10,7 @@ import msgspec
 from pipeline import plan as plans
 from pipeline import trace
 from pipeline.collect import host
+from pipeline.collect.transport.clock import WallClock
 from pipeline.plan import Plan, Run
 
 
@@ -21,14 +22,16 @@ def census(plan: Plan, night: date, environment: Mapping[str, str]) -> trace.Nig
         plan_sha256=plan.sha256,
         rounds=plan.night.rounds,
         targets=[
-            target(plan, name, None, plans.skip_reason(plan, name, night, environment)) for name in plan.targets
+            target(plan, name, night, None, plans.skip_reason(plan, name, night, environment))
+            for name in plan.targets
         ],
     )
 
 
-def target(plan: Plan, name: str, url: str | None, reason: str | None = None) -> trace.Target:
-    """A target's facts, resolved: nothing is left to be looked up in a plan that may change."""
+def target(plan: Plan, name: str, night: date, url: str | None, reason: str | None = None) -> trace.Target:
+    """A target's facts on a night, resolved: nothing is left to be looked up in a plan that may change."""
     one = plan.targets[name]
+    price = plans.price(one, night) if one.engine is None else None
     model, provider = plan.models[one.model], plan.providers[one.provider]
     return trace.Target(
         name=name,
@@ -48,6 +51,10 @@ def target(plan: Plan, name: str, url: str | None, reason: str | None = None) ->
         region=provider.region,
         precision=one.precision,
         provenance=one.provenance,
+        usd_per_million_input=price.usd_per_million_input if price else None,
+        usd_per_million_output=price.usd_per_million_output if price else None,
+        price_source=price.source if price else None,
+        may_publish=provider.may_publish,
         reason=reason,
     )
 
@@ -62,8 +69,12 @@ def draft(plan: Plan, run: Run, url: str | None, engine: dict[str, Any] | None, 
         workload=run.workload,
         scenario=run.scenario,
         round=run.round,
-        concurrency=scenario.concurrency,
-        target=_as_served(target(plan, run.target, url), engine),
+        concurrency=scenario.most_in_flight,
+        load={
+            "scenario": msgspec.to_builtins(scenario),
+            "workload": msgspec.to_builtins(plan.workloads[run.workload]),
+        },
+        target=_as_served(target(plan, run.target, run.night, url), engine),
         requests_planned=scenario.requests,
         warmup_planned=scenario.warmup_requests,
         requests_recorded=0,
@@ -79,6 +90,11 @@ def draft(plan: Plan, run: Run, url: str | None, engine: dict[str, Any] | None, 
         engine=engine,
         files={},
     )
+
+
+def clock(wall: WallClock) -> dict[str, int]:
+    """How well the kernel's stamps, which are of the wall clock, could be mapped to the monotonic one."""
+    return {"wall_offset_ns": wall.offset_ns, "mapping_error_ns": wall.error_ns, "wall_steps": wall.steps}
 
 
 def _as_served(one: trace.Target, engine: dict[str, Any] | None) -> trace.Target:

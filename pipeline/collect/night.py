@@ -12,7 +12,6 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import httpx
 import msgspec
@@ -20,12 +19,11 @@ from filelock import FileLock, Timeout
 
 from pipeline import plan as plans
 from pipeline import trace
-from pipeline.collect import engines, facts, load, loop, schedule
-from pipeline.collect import workload as prompts
+from pipeline.collect import engines, facts, loop, schedule
 from pipeline.collect.calibrate import calibrate
-from pipeline.collect.recorder import Job, record
+from pipeline.collect.money import Purse
+from pipeline.collect.run import Endpoint, Progress, limiter, record_run
 from pipeline.collect.store import RunStore, recover
-from pipeline.collect.transport import StampedTransport
 from pipeline.errors import TokenclockError
 from pipeline.layout import Layout
 from pipeline.plan import Plan, PlanError, Run
@@ -67,7 +65,9 @@ def collect(this: Collection, targets: list[str]) -> list[trace.Manifest]:
     traces.mkdir(parents=True, exist_ok=True)
     try:
         with _alone(traces, this.wait_s):
-            recover(traces)
+            for one in recover(traces):
+                said = f"{one.run_id} closed with {one.requests_recorded} finished requests: {one.error}"
+                tell(Step("recovered", 1, 1, said))
             trace.write_json(
                 traces / f"night={this.night}" / "targets.json",
                 facts.census(this.plan, this.night, this.environment),
@@ -120,7 +120,9 @@ def _refuse_over_budget(this: Collection, targets: list[str]) -> None:
 
 async def _collect(this: Collection, due: list[Run]) -> list[trace.Manifest]:
     """Record round after round, the instrument calibrated before and after each."""
-    progress = _Progress(sum(schedule.size(this.plan, run) for run in due))
+    progress = Progress(sum(schedule.size(this.plan, run) for run in due))
+    purse = Purse(this.plan, this.night)
+    purse.remember(this.layout.traces)
     recorded: list[trace.Manifest] = []
     for round_, of_round in itertools.groupby(due, key=lambda run: run.round):
         if recorded:
@@ -129,17 +131,17 @@ async def _collect(this: Collection, due: list[Run]) -> list[trace.Manifest]:
         await _calibrate(this, round_, "before", runs, progress)
         for name, group in itertools.groupby(runs, key=lambda run: run.target):
             progress.say(f"{name}, round {round_}")
-            recorded += await _record_target(this, list(group), progress)
+            recorded += await _record_target(this, list(group), purse, progress)
         await _calibrate(this, round_, "after", runs, progress)
     return recorded
 
 
-async def _calibrate(this: Collection, round_: int, moment: str, runs: list[Run], progress: "_Progress") -> None:
-    """Hold the recorder against the truth server, at the concurrency of every scenario of the round."""
+async def _calibrate(this: Collection, round_: int, moment: str, runs: list[Run], progress: Progress) -> None:
+    """Hold the recorder against the truth server, at as many streams as every scenario of the round has at most."""
     night = this.plan.night
     if night.calibration_tokens == 0:
         return
-    for concurrency in sorted({this.plan.scenarios[run.scenario].concurrency for run in runs}):
+    for concurrency in sorted({this.plan.scenarios[run.scenario].most_in_flight for run in runs}):
         progress.say(f"calibrating {moment} round {round_}, {concurrency} streams")
         found, error = None, None
         try:
@@ -160,15 +162,17 @@ async def _calibrate(this: Collection, round_: int, moment: str, runs: list[Run]
         trace.write_calibration(this.layout.traces, one)
 
 
-async def _record_target(this: Collection, runs: list[Run], progress: "_Progress") -> list[trace.Manifest]:
+async def _record_target(
+    this: Collection, runs: list[Run], purse: Purse, progress: Progress
+) -> list[trace.Manifest]:
     """Record a target's runs of one round. Where its engine fails, the runs left are kept as failed."""
     recorded: list[trace.Manifest] = []
     name, round_ = runs[0].target, runs[0].round
     log = this.layout.traces / f"night={this.night}" / f"target={name}" / f"engine.r{round_:02d}.log"
     try:
-        async with _endpoint(this.plan, name, log) as (url, engine):
+        async with _endpoint(this, name, log) as endpoint:
             for run in runs:
-                recorded.append(await _record_run(this, run, url, engine, progress))  # noqa: PERF401 - one after the other, and what is done must survive an error
+                recorded.append(await record_run(this.layout.traces, run, endpoint, purse, progress))  # noqa: PERF401 - one after the other, and what is done must survive an error
     except engines.EngineError as error:
         for run in runs[len(recorded) :]:
             progress.skip(schedule.size(this.plan, run))
@@ -178,58 +182,15 @@ async def _record_target(this: Collection, runs: list[Run], progress: "_Progress
 
 
 @contextlib.asynccontextmanager
-async def _endpoint(plan: Plan, name: str, log: Path) -> AsyncIterator[tuple[str, dict[str, Any] | None]]:
-    """The base URL of a target, and the facts of its engine where we start one for it."""
-    one = plan.targets[name]
+async def _endpoint(this: Collection, name: str, log: Path) -> AsyncIterator[Endpoint]:
+    """Where a target answers; its engine is started where we start one for it."""
+    one = this.plan.targets[name]
+    key = this.environment.get(this.plan.providers[one.provider].key_env or "")
+    limits = limiter(this.layout.data / "limits", this.plan, name)
     if one.engine is None:
-        yield plans.base_url(plan, one) or "", None
+        yield Endpoint(plans.base_url(this.plan, one) or "", key, limits)
         return
     log.parent.mkdir(parents=True, exist_ok=True)
     options = {key: value for key, value in one.engine.items() if key != "name"}
     async with engines.running(one.engine["name"], options, log_path=log) as engine:
-        yield engine.base_url, msgspec.to_builtins(engine.facts)
-
-
-async def _record_run(
-    this: Collection, run: Run, url: str, engine: dict[str, Any] | None, progress: "_Progress"
-) -> trace.Manifest:
-    """Warm up, drain, then measure; every finished request goes to disk at once."""
-    plan = this.plan
-    scenario, one = plan.scenarios[run.scenario], plan.targets[run.target]
-    anchor_ns = time.monotonic_ns()
-    key = this.environment.get(plan.providers[one.provider].key_env or "")
-    job = Job(plan, run, prompts.url(url, one.dialect), key, anchor_ns, scenario.warmup_requests)
-    store = RunStore(this.layout.traces, facts.draft(plan, run, url, engine, anchor_ns))
-    progress.say(f"{run.target}, {run.scenario}, round {run.round}")
-
-    async with httpx.AsyncClient(transport=StampedTransport()) as client:
-
-        async def start(index: int, scheduled_ns: int) -> None:
-            store.append(await record(client, job, index, scheduled_ns))
-            progress.advance()
-
-        warmup, planned = scenario.warmup_requests, scenario.requests
-        await load.closed(scenario.concurrency, iter(range(warmup)), start)
-        await load.closed(scenario.concurrency, iter(range(warmup, warmup + planned)), start)
-    return store.close("finished")
-
-
-@dataclass
-class _Progress:
-    """Counts finished requests and tells whoever listens."""
-
-    total: int
-    done: int = 0
-    text: str = ""
-
-    def say(self, text: str) -> None:
-        self.text = text
-        tell(Step("requests", self.done, self.total, text))
-
-    def advance(self) -> None:
-        self.done += 1
-        self.say(self.text)
-
-    def skip(self, requests: int) -> None:
-        self.total -= requests
-        self.say(self.text)
+        yield Endpoint(engine.base_url, key, limits, msgspec.to_builtins(engine.facts), engine.metrics_url)

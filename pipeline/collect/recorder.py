@@ -7,23 +7,31 @@ from typing import Any
 
 import httpx
 import msgspec
+import numpy as np
 
+from pipeline.collect import asking
 from pipeline.collect import workload as prompts
 from pipeline.collect.transport import Recording, RequestFailed
-from pipeline.plan import Plan, Run
+from pipeline.plan import Plan, Run, Scenario, input_tokens
 
 # Kept from responses: what identifies, times or limits them. Everything else (cookies, keys) is dropped.
 KEPT_HEADERS = frozenset(
     {
         *("content-type", "content-length", "content-encoding", "transfer-encoding", "date", "server", "via"),
-        *("retry-after", "retry-after-ms", "server-timing", "x-envoy-upstream-service-time"),
+        *("retry-after", "retry-after-ms", "x-should-retry", "server-timing", "x-envoy-upstream-service-time"),
         *("request-id", "x-request-id", "cf-ray", "inference-id", "apim-request-id", "x-generation-id"),
-        *("x-groq-region", "x-inference-provider", "x-compute-type"),
-        *("openai-processing-ms", "openai-model", "openai-version"),
-        *("fireworks-server-time-to-first-token", "fireworks-prompt-tokens"),
+        *("x-amzn-requestid", "x-amzn-errortype", "x-amz-cf-id", "x-amz-cf-pop", "x-global-transaction-id"),
+        *("x-ds-trace-id", "mistral-correlation-id", "minimax-request-id", "nvcf-reqid", "x-databricks-request-id"),
+        *("x-kong-request-id", "x-kong-upstream-latency", "x-kong-proxy-latency", "x-request-accepted-at"),
+        *("x-groq-region", "x-ms-region", "x-inference-provider", "x-compute-type", "x-gemini-service-tier"),
+        *("x-queue-time", "x-inference-time", "x-total-time", "x-validation-time", "x-time-per-token"),
+        *("openai-processing-ms", "openai-model", "openai-version", "cmp-upstream-response-duration"),
     }
 )
-KEPT_PREFIXES = ("x-ratelimit-", "x-tokenlimit-", "anthropic-ratelimit-", "ratelimit-")
+KEPT_PREFIXES = (
+    *("x-ratelimit-", "x-tokenlimit-", "anthropic-ratelimit-", "anthropic-priority-", "ratelimit"),
+    "fireworks-",
+)
 
 
 @dataclass(frozen=True)
@@ -38,17 +46,43 @@ class Job:
     warmup_planned: int
 
     @property
-    def timeout_s(self) -> float:
-        """How long a request may take from its start to its end."""
-        return self.plan.scenarios[self.run.scenario].timeout_s
+    def scenario(self) -> Scenario:
+        """The shape of the load."""
+        return self.plan.scenarios[self.run.scenario]
+
+    @property
+    def most_tokens(self) -> int:
+        """Tokens that a request can take at most, prompt and answer."""
+        workload = self.plan.workloads[self.run.workload]
+        return input_tokens(workload) + workload.output_tokens
+
+
+class Reads(msgspec.Struct, frozen=True, array_like=True):
+    """The reads of one request as columns (of int64): an object a read would weigh more than most payloads."""
+
+    at_ns: bytes
+    user_ns: bytes
+    wire_bytes: bytes
+    payloads: list[bytes]
 
 
 @dataclass(frozen=True)
 class Trace:
-    """A finished request as rows of `trace.REQUESTS` and `trace.READS`."""
+    """A finished request as a row of `trace.REQUESTS` and columns of `trace.READS`."""
 
     request: dict[str, Any]
-    reads: list[dict[str, Any]]
+    reads: Reads
+
+    @property
+    def status(self) -> int | None:
+        """HTTP status."""
+        status: int | None = self.request["http_status"]
+        return status
+
+    @property
+    def headers(self) -> list[tuple[str, str]]:
+        """Names and values of the headers that were kept."""
+        return [(header["name"], header["value"]) for header in self.request["response_headers"]]
 
 
 def build(client: httpx.AsyncClient, job: Job, index: int, recording: Recording) -> httpx.Request:
@@ -56,55 +90,60 @@ def build(client: httpx.AsyncClient, job: Job, index: int, recording: Recording)
     target = job.plan.targets[job.run.target]
     load = job.plan.workloads[job.run.workload]
     text = prompts.prompt(load, job.plan.night.seed, job.run, index)
-    headers = {
-        "accept": "text/event-stream",
-        "accept-encoding": "identity",
-        "content-type": "application/json",
-    }
-    if job.key:
-        headers["authorization"] = f"Bearer {job.key}"
+    headers = asking.headers(target.dialect, job.key)
     content = msgspec.json.encode(prompts.body(target, load, text))
     return client.build_request(
         "POST", job.url, headers=headers, content=content, extensions={"recording": recording}
     )
 
 
-async def record(client: httpx.AsyncClient, job: Job, index: int, scheduled_ns: int) -> Trace:
+async def record(client: httpx.AsyncClient, job: Job, index: int, scheduled_ns: int, attempt: int = 1) -> Trace:
     """Send request `index` of a run and keep everything that came back, however it ended."""
     recording = Recording()
     request = build(client, job, index, recording)
     try:
-        async with asyncio.timeout(job.timeout_s):
-            await client.send(request, stream=True)
+        async with asyncio.timeout(job.scenario.timeout_s):
+            response = await client.send(request, stream=True)
+            response.stream = httpx.ByteStream(b"")  # it and the response hold each other, and the whole body
     except TimeoutError:
-        recording.outcome, recording.error = "timed_out", f"no end after {job.timeout_s:g} s"
+        recording.outcome, recording.error = "timed_out", f"no end after {job.scenario.timeout_s:g} s"
     except (httpx.ConnectError, RequestFailed):
         pass  # the recording says how and why
-    return _trace(job, index, scheduled_ns, request.content, recording)
+    facts = {
+        "request_id": request_id(job.run, index, attempt),
+        "request_index": index,
+        "attempt": attempt,
+        "retry_of": request_id(job.run, index, attempt - 1) if attempt > 1 else None,
+        "is_warmup": index < job.warmup_planned,
+        "scheduled_ns": scheduled_ns - job.anchor_ns,
+        "request_body": request.content,
+    }
+    return _trace(job, facts, recording)
 
 
-def _trace(job: Job, index: int, scheduled_ns: int, body: bytes, recording: Recording) -> Trace:
-    request_id = f"{job.run.id}/{index:04d}"
+def request_id(run: Run, index: int, attempt: int) -> str:
+    """A request's name, unique over all nights; a retry is a request of its own."""
+    again = f".{attempt}" if attempt > 1 else ""
+    return f"{run.id}/{index:04d}{again}"
+
+
+def _trace(job: Job, facts: dict[str, Any], recording: Recording) -> Trace:
     sent = recording.sent_ns
     started = recording.connect_started_ns
     end = recording.end_ns if recording.outcome != "timed_out" else time.monotonic_ns()
     target = job.plan.targets[job.run.target]
     request = {
-        "request_id": request_id,
+        **facts,
         "run_id": job.run.id,
         "night": job.run.night,
         "target": job.run.target,
         "workload": job.run.workload,
         "scenario": job.run.scenario,
         "round": job.run.round,
-        "request_index": index,
-        "is_warmup": index < job.warmup_planned,
         "dialect": target.dialect,
         "model": target.model_id,
         "url": job.url,
-        "request_body": body,
         "tokens_requested": job.plan.workloads[job.run.workload].output_tokens,
-        "scheduled_ns": scheduled_ns - job.anchor_ns,
         "sent_ns": None if sent is None else sent - job.anchor_ns,
         "connect_started_ns": None if started is None else started - job.anchor_ns,
         "dns_ns": recording.dns_ns,
@@ -120,19 +159,9 @@ def _trace(job: Job, index: int, scheduled_ns: int, body: bytes, recording: Reco
         "body_bytes": recording.body_bytes,
         "clock_source": recording.clock_source,
     }
-    rows = zip(recording.stamps_ns, recording.user_ns, recording.wire_bytes, recording.payloads, strict=True)
-    reads = [
-        {
-            "request_id": request_id,
-            "read_index": number,
-            "at_ns": stamp - (sent or 0),
-            "user_ns": user - (sent or 0),
-            "wire_bytes": size,
-            "payload": payload,
-        }
-        for number, (stamp, user, size, payload) in enumerate(rows)
-    ]
-    return Trace(request, reads)
+    at, user = (np.array(stamps, np.int64) - (sent or 0) for stamps in (recording.stamps_ns, recording.user_ns))
+    payloads, recording.payloads = recording.payloads, []  # handed over: parser and recording hold each other
+    return Trace(request, Reads(at.tobytes(), user.tobytes(), recording.wire_bytes.tobytes(), payloads))
 
 
 def _is_kept(name: str) -> bool:

@@ -1,21 +1,40 @@
 """Crash-safe traces: every finished request is on disk before the next is counted.
 
-A run in progress is a hidden folder with a draft manifest and a journal of finished requests. Closing
-it turns the journal into Parquet and renames the folder. A folder left behind by a killed process is
-closed the same way, as `interrupted`: what was finished is kept, what was in flight is counted as lost.
+A run in progress is a hidden folder: a draft of its manifest, a journal, and a reserve of disk space. Sealing
+turns the journal into Parquet, part by part, writes the manifest and renames the folder; it can be cut anywhere
+and done again. What a killed process left is sealed by the next collection: what was finished is kept, what was
+in flight is counted as lost.
 """
 
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
+from typing import Any, NoReturn
 
 import msgspec
+import numpy as np
+import polars as pl
 
 from pipeline import trace
+from pipeline.collect.journal import Closed, Damage, Finished, Journal, Record, Started, records
 from pipeline.collect.recorder import Trace
+from pipeline.errors import TokenclockError
 
-_LENGTH = 4
+PART_BYTES = 8 * 2**20
+"""Size of a part of a run's files, before compression: what sealing holds in memory."""
+RESERVE_BYTES = 4 * 2**20
+"""Given back when the disk is full, so that the request at hand still finds room."""
+_READ_BYTES = 100  # what a read weighs beside its payload, about
+
+DRAFT, JOURNAL, RESERVE, MANIFEST = "draft.json", "journal", "reserve", "manifest.json"
+KILLED = Closed("interrupted", "the collecting process ended before the run did")
+
+
+class StoreError(TokenclockError):
+    """The disk did not take what was measured; the message names the folder, what is kept, and the cure."""
 
 
 class RunStore:
@@ -24,57 +43,185 @@ class RunStore:
     def __init__(self, traces: Path, draft: trace.Manifest) -> None:
         self.final = trace.run_folder(traces, draft.night, draft.target.name, draft.run_id)
         self.folder = self.final.with_name(f".{self.final.name}")
-        shutil.rmtree(self.folder, ignore_errors=True)
-        self.folder.mkdir(parents=True)
-        trace.write_json(self.folder / "draft.json", draft)
+        self._journal = Journal(self.folder / JOURNAL)
+        self._kept = 0
+        with _explained(self.folder, "nothing was sent yet"):
+            self.folder.parent.mkdir(parents=True, exist_ok=True)
+            self.folder.mkdir()
+            try:
+                trace.write_json(self.folder / DRAFT, draft)
+                (self.folder / RESERVE).write_bytes(bytes(RESERVE_BYTES))
+            except (OSError, trace.DiskError):
+                shutil.rmtree(self.folder)
+                raise
+
+    def begin(self, request_id: str) -> None:
+        """Note that a request is about to be sent: if it never finishes, the manifest counts it as lost."""
+        try:
+            self._journal.append(Started(request_id))
+        except OSError as error:
+            self._end(error)
 
     def append(self, finished: Trace) -> None:
-        """Keep a finished request, in one write to the system: a killed process loses nothing of it."""
-        record = msgspec.msgpack.encode(finished)
-        with (self.folder / "journal").open("ab") as journal:
-            journal.write(len(record).to_bytes(_LENGTH, "big") + record)
+        """Keep a finished request. On a full disk it takes the reserve, and raises so that no other is sent."""
+        record = Finished(finished.request, finished.reads)
+        try:
+            self._journal.append(record)
+        except OSError as error:
+            with _explained(self.folder, f"{self._said()}; one more was over and found no room"):
+                (self.folder / RESERVE).unlink(missing_ok=True)
+                self._journal.append(record)
+            self._kept += 1
+            self._end(error)
+        self._kept += 1
 
-    def close(self, outcome: str, error: str | None = None) -> trace.Manifest:
-        """Seal the run."""
-        return seal(self.folder, outcome, error)
+    def _end(self, error: OSError) -> NoReturn:
+        """Leave a word for the collection that will close the run, and end this one."""
+        with suppress(OSError):  # without it the run is closed as one whose process ended, which is true too
+            (self.folder / RESERVE).unlink(missing_ok=True)
+            self._journal.append(Closed("interrupted", f"the disk took no more ({trace.reason(error)})"))
+        raise _error(self.folder, self._said(), error) from error
+
+    def close(self, outcome: str, error: str | None = None, **facts: dict[str, Any]) -> trace.Manifest:
+        """Seal the run; `facts` are fields of its manifest that were known only at its end."""
+        with _explained(self.folder, self._said()):
+            (self.folder / RESERVE).unlink(missing_ok=True)
+            self._journal.append(Closed(outcome, error, facts))
+        return seal(self.folder)
+
+    def _said(self) -> str:
+        return f"{self._kept} finished requests are kept there"
 
 
-def seal(folder: Path, outcome: str, error: str | None) -> trace.Manifest:
-    """Turn a run in progress into a finished one, in one rename."""
-    draft = msgspec.json.decode((folder / "draft.json").read_bytes(), type=trace.Manifest)
-    finished = list(_records(folder / "journal"))
-    manifest = msgspec.structs.replace(draft, outcome=outcome, error=error, requests_recorded=len(finished))
-    trace.write_run(
-        folder, manifest, [one.request for one in finished], [read for one in finished for read in one.reads]
+@contextmanager
+def _explained(folder: Path, kept: str) -> Iterator[None]:
+    """Tell what a failing disk means for the run."""
+    try:
+        yield
+    except (OSError, trace.DiskError) as error:
+        raise _error(folder, kept, error) from error
+
+
+def _error(folder: Path, kept: str, error: Exception) -> StoreError:
+    return StoreError(
+        f"{folder}: cannot write ({trace.reason(error)}); {kept}. Cure: make room on that disk and collect again; "
+        "the next collection closes this run and goes on"
     )
-    (folder / "journal").unlink(missing_ok=True)
-    (folder / "draft.json").unlink()
-    final = folder.with_name(folder.name.removeprefix("."))
-    folder.rename(final)
-    return trace.read_manifest(final / "manifest.json")
 
 
-def _records(journal: Path) -> Iterator[Trace]:
-    """Finished requests of a journal; a record that a crash cut short ends it."""
-    data = journal.read_bytes() if journal.exists() else b""
-    at = 0
-    while at + _LENGTH <= len(data):
-        end = at + _LENGTH + int.from_bytes(data[at : at + _LENGTH], "big")
-        if end > len(data):
-            return
-        one = msgspec.msgpack.decode(data[at + _LENGTH : end], type=Trace)
-        yield Trace({**one.request, "night": date.fromisoformat(one.request["night"])}, one.reads)
-        at = end
+@dataclass
+class _Tally:
+    """What a journal holds, counted while it is read."""
+
+    in_flight: set[str] = field(default_factory=set)
+    recorded: int = 0
+    damages: int = 0
+    damaged_bytes: int = 0
+    closed: Closed = KILLED
+
+    def count(self, record: Record | Damage) -> None:
+        match record:
+            case Started():
+                self.in_flight.add(record.request_id)
+            case Finished():
+                self.in_flight.discard(record.request["request_id"])
+                self.recorded += 1
+            case Closed():
+                self.closed = record
+            case Damage():
+                self.damages += 1
+                self.damaged_bytes += record.bytes
+
+    @property
+    def error(self) -> str | None:
+        """Why the run ended as it did, and what it lost."""
+        lost = f"{len(self.in_flight)} requests in flight were lost" if self.in_flight else None
+        damage = f"{self.damages} damaged pieces of its journal, {self.damaged_bytes} bytes, were left out"
+        return "; ".join(filter(None, [self.closed.error, lost, damage if self.damages else None])) or None
+
+
+def seal(folder: Path) -> trace.Manifest:
+    """Turn a run in progress into a closed one. Its last step is one rename; cut short, it can be done again."""
+    with _explained(folder, "its finished requests are kept there"):
+        if not (folder / MANIFEST).exists():
+            _write(folder)
+        for path in folder.iterdir():
+            if path.name not in (*trace.FILES, trace.ENGINE_METRICS, MANIFEST):
+                path.unlink()
+        final = folder.with_name(folder.name.removeprefix("."))
+        folder.rename(final)
+    return trace.read_manifest(final / MANIFEST)
+
+
+def _write(folder: Path) -> None:
+    """Write the files and, last, the manifest that vouches for them."""
+    draft, tally = trace.read_manifest(folder / DRAFT), _Tally()
+    files = trace.write_run(folder, _parts(_finished(folder / JOURNAL, tally)))
+    files |= trace.seal_samples(folder, draft.run_id)
+    files |= trace.seal_engine_metrics(folder)
+    manifest = msgspec.structs.replace(
+        draft,
+        outcome=tally.closed.outcome,
+        error=tally.error,
+        **tally.closed.facts,
+        requests_recorded=tally.recorded,
+        requests_lost=len(tally.in_flight),
+        files=files,
+    )
+    trace.write_json(folder / MANIFEST, manifest)
+
+
+def _finished(journal: Path, tally: _Tally) -> Iterator[Finished]:
+    for record in records(journal):
+        tally.count(record)
+        if isinstance(record, Finished):
+            yield record
+
+
+def _parts(finished: Iterator[Finished]) -> Iterator[trace.Part]:
+    """Gather requests until they make a part."""
+    gathered: list[Finished] = []
+    size = 0
+    for one in finished:
+        gathered.append(one)
+        size += sum(map(len, one.reads.payloads)) + _READ_BYTES * (1 + len(one.reads.payloads))
+        if size >= PART_BYTES:
+            yield _part(gathered)
+            gathered, size = [], 0
+    if gathered:
+        yield _part(gathered)
+
+
+def _part(gathered: list[Finished]) -> trace.Part:
+    rows = [{**one.request, "night": date.fromisoformat(one.request["night"])} for one in gathered]
+    requests = pl.DataFrame(rows, schema=trace.REQUESTS).sort("request_id")
+    reads = pl.concat([_reads(one) for one in gathered]).sort("request_id", "read_index")
+    return requests, reads
+
+
+def _reads(one: Finished) -> pl.DataFrame:
+    count = len(one.reads.payloads)
+    columns = {
+        "request_id": pl.repeat(one.request["request_id"], count, eager=True),
+        "read_index": pl.int_range(count, eager=True),
+        "at_ns": pl.Series(np.frombuffer(one.reads.at_ns, np.int64)),
+        "user_ns": pl.Series(np.frombuffer(one.reads.user_ns, np.int64)),
+        "wire_bytes": pl.Series(np.frombuffer(one.reads.wire_bytes, np.int64)),
+        "payload": pl.Series(one.reads.payloads, dtype=pl.Binary),
+    }
+    return pl.DataFrame(columns).cast(trace.READS)
 
 
 def recover(traces: Path) -> list[trace.Manifest]:
     """Close what earlier, killed collections left open. Call only while no other collection runs."""
     closed = []
     for folder in sorted(traces.glob("night=*/target=*/.*")):
-        if (folder / "draft.json").exists():
-            closed.append(seal(folder, "interrupted", "the collecting process ended before the run did"))
-        elif (folder / "manifest.json").exists():  # cut between sealing and renaming
-            folder.rename(folder.with_name(folder.name.removeprefix(".")))
+        if (folder / MANIFEST).exists():  # cut between sealing and renaming
+            seal(folder)
+        elif (folder / DRAFT).exists():
+            closed.append(seal(folder))
         else:
             shutil.rmtree(folder)
+    for aside in (*traces.glob("night=*/.*.json.*"), *traces.glob("night=*/calibration/.*.json.*")):
+        aside.unlink()
     return closed

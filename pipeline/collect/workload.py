@@ -3,6 +3,7 @@
 import random
 from typing import Any
 
+from pipeline.collect import asking
 from pipeline.plan import Run, Target, Workload
 
 # Plain English nouns: close to one token each in every tokenizer in use, and never refused by a filter.
@@ -26,24 +27,5 @@ def prompt(workload: Workload, seed: int, run: Run, index: int) -> str:
 
 def body(target: Target, workload: Workload, text: str) -> dict[str, Any]:
     """The JSON body in the target's dialect."""
-    common = {
-        "model": target.model_id,
-        "max_tokens": workload.output_tokens,
-        "temperature": workload.temperature,
-        "stream": True,
-        "stream_options": {"include_usage": True},
-        **(target.extra_body or {}),
-    }
-    if target.dialect == "openai-completions":
-        return {**common, "prompt": text}
-    return {**common, "messages": [{"role": "user", "content": text}]}
-
-
-PATHS = {"openai-chat": "/chat/completions", "openai-completions": "/completions"}
-
-
-def url(base_url: str, dialect: str) -> str:
-    """Where requests of a dialect go."""
-    if dialect not in PATHS:
-        raise ValueError(f"no request can be made in dialect `{dialect}`; known: {', '.join(PATHS)}")
-    return base_url.rstrip("/") + PATHS[dialect]
+    question = asking.Question(target.model_id, text, workload.output_tokens, workload.temperature)
+    return asking.body(target.dialect, question, target.extra_body)

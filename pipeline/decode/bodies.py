@@ -16,7 +16,7 @@ def join(reads: pl.DataFrame) -> tuple[pl.DataFrame, Offsets]:
     """Lay bodies one behind the other, line ends as LF: each response's `start` and `text`, and the reads' ends.
 
     `reads` has `response` and `payload`, sorted, none empty. A body that is no UTF-8, or opens with a byte order
-    mark, has no row: it has to go through the parser.
+    mark or a zero byte, has no row: it has to go another way.
     """
     counts = reads.group_by("response", maintain_order=True).len()
     payloads = reads["payload"].rechunk().to_arrow().cast(pa.large_binary())
@@ -33,7 +33,7 @@ def join(reads: pl.DataFrame) -> tuple[pl.DataFrame, Offsets]:
         dropped = _second_halves(np.frombuffer(content, np.uint8), [(cuts[at], cuts[at + 1]) for at in odd])
         edges, cuts = (found - np.searchsorted(dropped, found) for found in (edges, cuts))
     found = counts.select("response", start=pl.Series(cuts[:-1]), text=texts)
-    is_fit = pl.col("text").is_not_null() & ~pl.col("text").str.starts_with("\ufeff")
+    is_fit = pl.col("text").is_not_null() & ~pl.col("text").str.contains("^[\x00\ufeff]")
     return found.filter(is_fit), edges[1:]
 
 

@@ -24,6 +24,15 @@ class Delta(msgspec.Struct, frozen=True, gc=False):
     response_id: str | None = None
     system_fingerprint: str | None = None
     is_done: bool = False
+    served_by: str | None = None
+    server_queue_ms: float | None = None
+    server_load_ms: float | None = None
+    server_prefill_ms: float | None = None
+    server_ttft_ms: float | None = None
+    server_decode_ms: float | None = None
+    server_total_ms: float | None = None
+    server_prefill_tok_s: float | None = None
+    server_output_tok_s: float | None = None
 
 
 NOTHING = Delta()

@@ -8,6 +8,7 @@ failed HTTP status a bare `{"message": …}`.
 
 from typing import Any, NamedTuple
 
+from pipeline.decode import lenient
 from pipeline.decode.lenient import mend
 
 _CODES = ("code", "type", "error_type", "status", "status_code")
@@ -37,6 +38,17 @@ def find(value: Any) -> Failure:
     if value.get("object") == "error" or value.get("type") == "error":
         return describe(value, {})
     return _find_vendor(value)
+
+
+def of_event(event_type: str, data: bytes) -> Failure:
+    """The error that an event reports: in JSON, or, where its type is `error`, in whatever it holds."""
+    value = lenient.loads(data)
+    found = find(value)
+    if found != NONE or event_type != "error":
+        return found
+    if isinstance(value, dict):
+        return describe(value, {})
+    return Failure(None, data.decode("utf-8", "replace") or "an error event without data")
 
 
 def describe(said: Any, around: dict[str, Any]) -> Failure:

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from pipeline.decode import bodies, errors, lenient
-from pipeline.decode.delta import Decode, Delta
+from pipeline.decode import bodies
+from pipeline.decode.delta import Delta
 from pipeline.decode.dialects import decoder, slots
 from pipeline.decode.meanings import Meaning
+from pipeline.decode.responses import dispatch, may_be_sse, said
 from pipeline.decode.skeletons import ROWS, understand, unescaped
-from pipeline.decode.sse import Event, Parser
 from pipeline.decode.status import content_type
 
 SCHEMA = pl.Schema(
@@ -39,6 +39,15 @@ SCHEMA = pl.Schema(
         "model": pl.String,
         "response_id": pl.String,
         "system_fingerprint": pl.String,
+        "served_by": pl.String,
+        "server_queue_ms": pl.Float64,
+        "server_load_ms": pl.Float64,
+        "server_prefill_ms": pl.Float64,
+        "server_ttft_ms": pl.Float64,
+        "server_decode_ms": pl.Float64,
+        "server_total_ms": pl.Float64,
+        "server_prefill_tok_s": pl.Float64,
+        "server_output_tok_s": pl.Float64,
     }
 )
 
@@ -47,7 +56,7 @@ COMMENTS = {
     "event_index": "Position in the response, from 0.",
     "read_index": "The socket read that completed the event.",
     "at_ns": "Stamp of that read, nanoseconds from `sent`; events of one read share it.",
-    "event_type": "Name of the event, `message` unless named; `body`: a whole body; `line`: a line of NDJSON.",
+    "event_type": "Its name, `message` unless named; `body`: a whole body; `line`, `item`: of NDJSON, of an array.",
     "data_bytes": "Size of the event's data in bytes.",
     "is_done": "The event is the `[DONE]` marker, which says nothing of how the request ended.",
     "content": "Answer text; empty text and none are told apart.",
@@ -64,13 +73,19 @@ COMMENTS = {
     "model": "Model id as echoed by the server.",
     "response_id": "The server's id of the response.",
     "system_fingerprint": "The server's word for its build and settings.",
+    "served_by": "Who really answered, where a gateway names it.",
+    "server_queue_ms": "The server's own account: waiting before the model took the request up.",
+    "server_load_ms": "The server's own account: loading the model.",
+    "server_prefill_ms": "The server's own account: processing the prompt.",
+    "server_ttft_ms": "The server's own account: time to first token, as it defines it.",
+    "server_decode_ms": "The server's own account: generating the answer.",
+    "server_total_ms": "The server's own account: the whole request, as it defines it (Groq leaves the queue out).",
+    "server_prefill_tok_s": "The server's own account: prompt tokens a second.",
+    "server_output_tok_s": "The server's own account: generated tokens a second of this request.",
 }
 
 BATCH_BYTES = 32_000_000
 """Bodies decoded at a time: bounds memory, and few enough that the processor's caches are of use."""
-
-Located = tuple[int, Event]
-"""An event and the position, in the list of reads, of the read that completed it."""
 
 
 def decode(requests: pl.DataFrame, reads: pl.DataFrame) -> pl.DataFrame:
@@ -109,10 +124,7 @@ def _decode(responses: pl.DataFrame, reads: pl.DataFrame) -> pl.DataFrame:
 
 def _streams(responses: pl.DataFrame, reads: pl.DataFrame, meanings: list[Meaning]) -> pl.DataFrame:
     """Events of responses that look like streams: `response`, `read`, `meaning` and the values of holes."""
-    is_stream = pl.col("http_status").is_between(200, 299) & ~pl.col("content_type").fill_null("").str.contains(
-        "html|ndjson|jsonl"
-    )
-    streams = responses.filter(is_stream).select("response", "dialect")
+    streams = responses.filter(may_be_sse()).select("response", "dialect")
     reads = reads.select("response", "payload").with_row_index("read")
     if streams.height < responses.height:
         reads = reads.join(streams, on="response", how="semi", maintain_order="left")
@@ -133,7 +145,7 @@ def _one_by_one(responses: pl.DataFrame, reads: pl.DataFrame, meanings: list[Mea
     rows = []
     for response, dialect, http_status, label, read, payloads in facts.join(pieces, on="response").iter_rows():
         found = dispatch(payloads, http_status, label)
-        for (at, event), delta in zip(found, _understand(found, decoder(dialect), http_status), strict=True):
+        for (at, event), delta in zip(found, said(found, decoder(dialect), http_status), strict=True):
             rows.append((response, read[at], len(meanings)))
             meanings.append(Meaning(event.type, len(event.data), delta))
     schema = {"response": pl.UInt32, "read": pl.UInt32, "meaning": pl.Int32}
@@ -143,20 +155,15 @@ def _one_by_one(responses: pl.DataFrame, reads: pl.DataFrame, meanings: list[Mea
 def _table(
     responses: pl.DataFrame, reads: pl.DataFrame, rows: pl.DataFrame, meanings: list[Meaning]
 ) -> pl.DataFrame:
-    said = _said(meanings)
-    silent = [column.name for column in said if column.null_count() == len(column)]
-    said = said.drop(silent)[rows["meaning"]].with_columns(
-        pl.lit(None, SCHEMA[name]).alias(name) for name in silent
-    )
-    stamps = reads[rows["read"]].select("read_index", "at_ns")
+    """Spread meanings over their rows, and put in what is each row's own."""
     columns = {
         "request_id": responses["request_id"].gather(rows["response"]),
         "event_index": _event_index(rows["response"]),
-        **stamps.to_dict(),
-        **said.to_dict(),
+        **reads[rows["read"]].select("read_index", "at_ns").to_dict(),
+        **_spread(_shared(meanings), rows["meaning"]).to_dict(),
     }
     columns |= _filled(rows, columns, meanings)
-    return pl.DataFrame([series.alias(name) for name, series in columns.items()]).select(SCHEMA.names())
+    return pl.DataFrame([columns[name].alias(name) for name in SCHEMA])
 
 
 def _event_index(responses: pl.Series) -> pl.Series:
@@ -166,7 +173,15 @@ def _event_index(responses: pl.Series) -> pl.Series:
     return pl.Series(np.arange(len(responses)) - np.repeat(firsts, lengths), dtype=pl.Int32)
 
 
-def _said(meanings: list[Meaning]) -> pl.DataFrame:
+def _spread(meanings: pl.DataFrame, positions: pl.Series) -> pl.DataFrame:
+    """Repeat meanings; columns that hold nothing are made anew, which is cheaper."""
+    silent = [column.name for column in meanings if column.null_count() == len(column)]
+    nothing = (pl.lit(None, SCHEMA[name]).alias(name) for name in silent)
+    return meanings.drop(silent)[positions].with_columns(nothing)
+
+
+def _shared(meanings: list[Meaning]) -> pl.DataFrame:
+    """One row a meaning."""
     columns: dict[str, Any] = {
         "event_type": [meaning.event_type for meaning in meanings],
         "data_bytes": [meaning.data_bytes for meaning in meanings],
@@ -190,53 +205,3 @@ def _filled(rows: pl.DataFrame, columns: dict[str, pl.Series], meanings: list[Me
         own = own_texts(hole) if is_text else rows[f"hole_{hole}"].set(~is_own, None).cast(SCHEMA[name])
         filled[name] = own.zip_with(is_own, filled.get(name, columns[name]))
     return filled
-
-
-def _understand(found: list[Located], speak: Decode, http_status: int) -> list[Delta]:
-    return [
-        _body_error(event.data, http_status) if event.type == "body" else speak(event.type, event.data)
-        for _, event in found
-    ]
-
-
-def _body_error(body: bytes, http_status: int) -> Delta:
-    """What went wrong, where a body that is no stream says so in JSON; on a failed status any JSON does."""
-    value = lenient.loads(body)
-    failure = errors.find(value)
-    if failure == errors.NONE and http_status >= 400 and value:
-        failure = errors.describe(value, {})
-    return Delta(error_code=failure.code, error_message=failure.message)
-
-
-def dispatch(pieces: list[bytes], http_status: int, label: str | None) -> list[Located]:
-    """Cut a response into events. The bytes decide whether it is a stream, not its label."""
-    if not 200 <= http_status <= 299 or "html" in (label or ""):
-        return _body(pieces)
-    if "ndjson" in (label or "") or "jsonl" in (label or ""):
-        return _lines(pieces)
-    return Parser().feed(*pieces) or _unframed(pieces, label)
-
-
-def _unframed(pieces: list[bytes], label: str | None) -> list[Located]:
-    """A body without one event in it: NDJSON, a JSON or HTML page, or a stream that broke off too early."""
-    body = b"".join(pieces).strip()
-    lines = [line.strip() for line in body.split(b"\n") if line.strip()]
-    if len(lines) > 1 and all(line[:1] == b"{" and line[-1:] == b"}" for line in lines):
-        return _lines(pieces)
-    is_stream = label is None or "event-stream" in label
-    return [] if is_stream and body[:1] not in (b"{", b"[", b"<") else _body(pieces)
-
-
-def _body(pieces: list[bytes]) -> list[Located]:
-    body = b"".join(pieces)
-    return [(len(pieces) - 1, Event("body", body))] if body.strip() else []
-
-
-def _lines(pieces: list[bytes]) -> list[Located]:
-    """Lines that are not blank, each with the read that ended it; the last needs no line end."""
-    found: list[Located] = []
-    rest = b""
-    for read, piece in enumerate(pieces):
-        *lines, rest = (rest + piece).split(b"\n")
-        found += [(read, Event("line", line.strip())) for line in lines if line.strip()]
-    return [*found, (len(pieces) - 1, Event("line", rest.strip()))] if rest.strip() else found

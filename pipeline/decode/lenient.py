@@ -10,6 +10,9 @@ from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 import msgspec
 
+MOST = 2**63 - 1
+"""The largest count that fits a column of 64-bit integers."""
+
 S = TypeVar("S", bound=msgspec.Struct)
 
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
@@ -31,6 +34,22 @@ def decode(data: bytes, struct: type[S]) -> S | None:
         return _struct(value, struct) if isinstance(value, dict) else None
     except RecursionError:
         return None
+
+
+def read(strict: "msgspec.json.Decoder[S]", data: bytes) -> S | None:
+    """Decode strictly, else what fits; None where the data is no JSON object."""
+    try:
+        return strict.decode(data)
+    except (ValueError, RecursionError):
+        return decode(data, strict.type)
+
+
+def dumps(value: object) -> str:
+    """JSON text of a value that came out of JSON; empty where there is none, or it is nested beyond all reason."""
+    try:
+        return "" if value is None else mend(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+    except (ValueError, RecursionError):
+        return ""
 
 
 def mend(text: str) -> str:
@@ -72,5 +91,7 @@ def _fit_scalar(value: object, hint: Any) -> Any:
         return mend(value)
     if hint is int:
         return count(value)
+    if hint is bool:
+        return value if isinstance(value, bool) else None
     is_struct = isinstance(hint, type) and issubclass(hint, msgspec.Struct)
     return _struct(value, hint) if is_struct and isinstance(value, dict) else None

@@ -8,7 +8,8 @@ Precedence, and why:
 5. `not_a_stream`: labelled as something else than a stream, and no token in it. A stream with a wrong label
    is a stream; a missing label says nothing.
 6. No finish reason: `timeout` where we gave up waiting, else `truncated`. `[DONE]` is none.
-7. `content_filter`, then `empty` (no token, whatever the reason), `length`, `complete`.
+7. `content_filter`, then `empty` (no token, whatever the reason), `length`, `complete`; servers' words for
+   them are compared in lower case.
 A finish reason means that all tokens are there, so a connection that breaks or idles behind it harms nothing.
 """
 
@@ -31,11 +32,28 @@ STATUSES = (
 WITH_METRICS = ("complete", "length")
 """The statuses whose requests have metrics; all others are counted and keep their bytes."""
 
-STREAM_TYPES = r"event-stream|ndjson|jsonl|json-seq"
+STREAM_TYPES = r"event-?stream|ndjson|jsonl|json-seq"
 """Content types that promise a stream (a regular expression)."""
 
-FAILED_REASONS = ("error", "abort")
-"""Finish reasons by which a server says that it gave up (OpenRouter, vLLM, SGLang)."""
+FAILED_REASONS = (
+    *("error", "abort"),  # OpenRouter, vLLM, SGLang
+    *("failed", "cancelled", "canceled", "network_error", "insufficient_system_resource"),
+    *("malformed_function_call", "unexpected_tool_call", "malformed_model_output", "malformed_tool_use"),
+)
+"""Finish reasons by which a server says that it, or its model, gave up."""
+
+LENGTH_REASONS = (
+    *("length", "max_length", "model_length"),  # OpenAI and all who follow it; Mistral
+    *("max_tokens", "max_output_tokens", "token_limit"),  # Anthropic, Gemini, Bedrock; OpenAI's responses; watsonx
+    "model_context_window_exceeded",
+)
+"""Finish reasons by which a server says that the answer is as long as it may be."""
+
+FILTER_REASONS = (
+    *("content_filter", "content_filtered", "guardrail_intervened", "refusal", "sensitive", "error_toxic"),
+    *("safety", "recitation", "blocklist", "prohibited_content", "spii", "image_safety", "language"),  # Gemini
+)
+"""Finish reasons by which a server says that it will not answer."""
 
 
 def content_type() -> pl.Expr:
@@ -52,7 +70,8 @@ def status() -> pl.Expr:
     sent) and `has_error` (an event of it carries an error).
     """
     outcome, http_status, finish_reason = pl.col("outcome"), pl.col("http_status"), pl.col("finish_reason")
-    is_failed = pl.col("has_error") | finish_reason.is_in(FAILED_REASONS).fill_null(value=False)
+    reason = finish_reason.str.to_lowercase()
+    is_failed = pl.col("has_error") | reason.is_in(FAILED_REASONS).fill_null(value=False)
     has_tokens = pl.col("token_event_count") > 0
     is_timed_out = outcome == "timed_out"
     return (
@@ -72,11 +91,11 @@ def status() -> pl.Expr:
         .then(pl.lit("timeout"))
         .when(finish_reason.is_null())
         .then(pl.lit("truncated"))
-        .when(finish_reason == "content_filter")
+        .when(reason.is_in(FILTER_REASONS))
         .then(pl.lit("content_filter"))
         .when(~has_tokens)
         .then(pl.lit("empty"))
-        .when(finish_reason == "length")
+        .when(reason.is_in(LENGTH_REASONS))
         .then(pl.lit("length"))
         .otherwise(pl.lit("complete"))
         .alias("status")

@@ -31,6 +31,10 @@ DOWNLOADS = (
     "targets",
     "calibration",
     "instrument",
+    "comparison",
+    "early_stopping",
+    "server_timings",
+    "limits",
     "published_figures",
 )
 
@@ -47,13 +51,21 @@ LEFT JOIN summary AS t ON t.metric = 'ttft_ms'
     AND (t.night, t.target, t.workload, t.scenario) = (l.night, l.target, l.workload, l.scenario)
 LEFT JOIN summary AS s ON s.metric = 'output_speed_tok_s'
     AND (s.night, s.target, s.workload, s.scenario) = (l.night, l.target, l.workload, l.scenario)
+JOIN targets AS about ON (about.night, about.target) = (l.night, l.target) AND about.may_publish
 ORDER BY l.family, l.title, l.concurrency
 """
 
 TARGETS = """
-SELECT title, model_title, model_id, status, reason, host, engine, engine_version, precision, provenance
+SELECT title, model_title, model_id,
+       CASE WHEN status = 'recorded' AND NOT may_publish THEN 'not shown' ELSE status END AS status,
+       CASE WHEN status = 'recorded' AND NOT may_publish
+            THEN 'measured; nobody has said that the provider''s terms allow it to be shown (may_publish)'
+            ELSE reason END AS reason,
+       host, engine, engine_version, precision, provenance
 FROM targets WHERE night = (SELECT max(night) FROM targets) ORDER BY status, title, model_title
 """
+
+HIDDEN = "SELECT 1 FROM targets WHERE status = 'recorded' AND NOT may_publish LIMIT 1"
 
 RUNS = """
 SELECT night, min(started_at) AS first, count(*) AS runs, count(DISTINCT round) AS rounds,
@@ -184,16 +196,28 @@ def _json(value: object) -> Markup:
 
 
 def _downloads(layout: Layout, con: duckdb.DuckDBPyConnection) -> list[Download]:
-    """The tables as CSV and Parquet, and the warehouse itself."""
+    """The tables as CSV and Parquet, and the warehouse itself where all of it may be shown."""
     folder = layout.site / "downloads"
     made = []
     for name in DOWNLOADS:
-        frame = con.sql(f'SELECT * FROM "{name}" ORDER BY ALL').pl()  # noqa: S608 - names from the list above
+        frame = con.sql(_shown(con, name)).pl()
         replace(folder / f"{name}.csv", _csv(frame))
         replace(folder / f"{name}.parquet", _parquet(frame))
         made += [_download(folder / f"{name}.{kind}", f"{frame.height:,} rows") for kind in ("csv", "parquet")]
-    replace(folder / "warehouse.duckdb", layout.warehouse.read_bytes())
-    return [*made, _download(folder / "warehouse.duckdb", "every table and view, with comments (DuckDB 2)")]
+    whole = folder / "warehouse.duckdb"
+    if con.sql(HIDDEN).fetchall():
+        whole.unlink(missing_ok=True)
+        return made
+    replace(whole, layout.warehouse.read_bytes())
+    return [*made, _download(whole, "every table and view, with comments (DuckDB 2)")]
+
+
+def _shown(con: duckdb.DuckDBPyConnection, name: str) -> str:
+    """A table without the figures of targets that may not be shown. `targets` is whole."""
+    columns = con.sql(f'SELECT * FROM "{name}" LIMIT 0').columns  # noqa: S608 - names from the list above
+    of_targets = name != "targets" and {"night", "target"} <= set(columns)
+    keep = "WHERE (night, target) IN (SELECT (night, target) FROM targets WHERE may_publish)" if of_targets else ""
+    return f'SELECT * FROM "{name}" {keep} ORDER BY ALL'  # noqa: S608 - as above
 
 
 def _download(path: Path, what: str) -> Download:

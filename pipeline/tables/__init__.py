@@ -74,6 +74,17 @@ def _input(layout: Layout, name: str, night: date) -> Any:
     return pl.read_parquet(path)
 
 
+def empty(name: str) -> pl.DataFrame:
+    """A table without rows: what its builder makes of a night in which nothing was recorded."""
+    made: dict[str, pl.DataFrame] = {}
+    for one in tables().values():
+        nothing = Recorded.nothing()
+        made[one.name] = one.build(*(nothing if given == TRACE else made[given] for given in one.inputs))
+        if one.name == name:
+            return made[one.name]
+    raise KeyError(name)
+
+
 def nights(layout: Layout) -> list[date]:
     """Nights with a staged summary, oldest first: those that were computed to the end."""
     found = (layout.tables / "summary").glob("night=*.parquet")

@@ -6,6 +6,8 @@ from pipeline.decode import tokens
 from pipeline.decode.status import WITH_METRICS, content_type, status
 from pipeline.tables.keys import KEYS
 from pipeline.tables.recorded import Recorded
+from pipeline.tables.runs import load_kind
+from pipeline.tables.windows import phase, windows
 
 INPUTS = ("trace", "events")
 
@@ -44,9 +46,13 @@ COLUMNS = {
     "engine": "Serving software, where we started it ourselves",
     "hardware": "What the target is said (hosted) or seen (local) to run on",
     "dialect": "Wire protocol",
-    "concurrency": "Requests kept in flight in this run",
+    "load": "closed (each stream starts its next request when one ends) or open (requests start at a rate)",
+    "concurrency": "Requests kept in flight in this run; in an open loop at most",
     "request_index": "Position in the run, warm-up first",
+    "attempt": "1, or more where the request was sent anew after a refusal",
+    "retry_of": "The refused request that this one repeats",
     "is_warmup": "True for requests that are left out of every metric",
+    "phase": "warmup, ramp_up (sent before the run's window opened), window, or drain (ended after it closed)",
     "status": "How the request ended; only complete and length have metrics",
     "has_metrics": "True where status is complete or length",
     "outcome": "How the transport saw the response end",
@@ -79,7 +85,8 @@ def build(recorded: Recorded, events: pl.DataFrame) -> pl.DataFrame:
         .with_columns(pl.col("has_error").fill_null(value=False))
     )
     return (
-        facts.with_columns(status=status())
+        facts.join(windows(facts), on="run_id", how="left")
+        .with_columns(status=status(), phase=phase())
         .with_columns(has_metrics=pl.col("status").is_in(WITH_METRICS), **_token_columns())
         .select(*COLUMNS)
         .sort("request_id")
@@ -93,6 +100,7 @@ def _facts(recorded: Recorded) -> pl.DataFrame:
             {
                 "run_id": one.run_id,
                 "concurrency": one.concurrency,
+                "load": load_kind(one),
                 "provider": one.target.provider,
                 "engine": one.target.engine,
                 "hardware": one.target.hardware,
@@ -103,8 +111,9 @@ def _facts(recorded: Recorded) -> pl.DataFrame:
             for one in recorded.manifests
         ],
         schema={
-            **dict.fromkeys(("run_id",), pl.String),
+            "run_id": pl.String,
             "concurrency": pl.Int32,
+            "load": pl.String,
             **dict.fromkeys(("provider", "engine", "hardware", "family", "provenance", "model"), pl.String),
         },
     )

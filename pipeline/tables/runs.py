@@ -21,10 +21,16 @@ COLUMNS = {
     "workload": "Prompts and lengths, as named in the plan",
     "scenario": "Shape of the load, as named in the plan",
     "round": "Pass over all targets within the night, from 1",
-    "concurrency": "Requests kept in flight",
+    "load": "closed (each stream starts its next request when one ends) or open (requests start at a rate)",
+    "concurrency": "Requests kept in flight; in an open loop at most",
+    "rate_req_s": "Arrivals per second of an open loop; null in a closed one",
+    "arrivals": "poisson or constant; null in a closed loop",
+    "sweep": "The sweep that the scenario is a level of",
+    "has_unique_prompts": "Every prompt begins differently, so that no prefix cache can serve it",
     "requests_planned": "Requests to be measured",
     "warmup_planned": "Requests sent first and left out of every metric",
     "requests_recorded": "Requests whose trace was kept, warm-up included",
+    "requests_lost": "Requests begun and never finished, in flight when the process ended; null where not known",
     "outcome": "finished, interrupted (the process ended first) or failed (the engine did not start)",
     "error": "Why it failed",
     "started_at": "Wall clock at the start of the run, UTC",
@@ -32,6 +38,8 @@ COLUMNS = {
     "code_version": "Version of tokenclock that recorded it",
     "code_commit": "Commit of the checkout that recorded it; + where files were changed",
     "engine_facts": "Name, version, model, quantisation, threads of a local engine, as JSON",
+    "clock_error_ns": "How well the kernel's wall clock stamps could be mapped to the monotonic clock, ±",
+    "clock_steps": "How often somebody set the wall clock during the run",
     "host": "Processor, memory, system of the recording machine, as JSON",
 }
 
@@ -39,8 +47,11 @@ _SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     **dict.fromkeys(COLUMNS, pl.String),
     "night": pl.Date,
     **dict.fromkeys(("round", "concurrency"), pl.Int32),
-    **dict.fromkeys(("requests_planned", "warmup_planned", "requests_recorded"), pl.Int32),
+    **dict.fromkeys(("requests_planned", "warmup_planned", "requests_recorded", "requests_lost"), pl.Int32),
     "started_at": pl.Datetime("us", "UTC"),
+    "rate_req_s": pl.Float64,
+    "has_unique_prompts": pl.Boolean,
+    **dict.fromkeys(("clock_error_ns", "clock_steps"), pl.Int64),
 }
 
 
@@ -52,13 +63,25 @@ def build(recorded: Recorded) -> pl.DataFrame:
     return text.with_columns(started).sort("run_id")
 
 
+def load_kind(one: Manifest) -> str:
+    """How requests came: `closed` also in traces that do not say, which are older than open loops."""
+    kind: str = (one.load or {}).get("scenario", {}).get("kind", "closed")
+    return kind
+
+
 def _row(one: Manifest) -> dict[str, object]:
-    target = one.target
+    target, load, clock = one.target, one.load or {}, one.clock or {}
+    scenario = load.get("scenario", {})
     return {
         **{name: getattr(one, name) for name in COLUMNS if hasattr(one, name)},
         "target": target.name,
         **{name: getattr(target, name) for name in ("provider", "model", "family", "hardware", "provenance")},
         "engine": target.engine,
+        "load": load_kind(one),
+        **{name: scenario.get(name) for name in ("rate_req_s", "arrivals", "sweep")},
+        "has_unique_prompts": load.get("workload", {}).get("unique_prompts"),
+        "clock_error_ns": clock.get("mapping_error_ns"),
+        "clock_steps": clock.get("wall_steps"),
         "engine_facts": _json(one.engine) if one.engine else None,
         "host": _json(one.host),
     }

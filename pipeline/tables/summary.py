@@ -1,10 +1,10 @@
-"""One row a night × target × model × workload × scenario × metric: n, mean and percentiles."""
+"""One row a night × target × model × workload × scenario × metric: n, mean, percentiles and intervals."""
 
 from collections.abc import Mapping
 
 import polars as pl
 
-from pipeline.tables import metrics
+from pipeline.tables import intervals, metrics
 
 INPUTS = ("ttft", "output_speed", "throughput")
 
@@ -22,7 +22,9 @@ COLUMNS = {
     "workload": "Prompts and lengths, as named in the plan",
     "scenario": "Shape of the load, as named in the plan",
     "provenance": "measured, imported, published or simulated; never drawn alike",
-    "concurrency": "Requests kept in flight",
+    "load": "closed or open loop",
+    "concurrency": "Requests kept in flight; in an open loop at most",
+    "rate_req_s": "Arrivals per second of an open loop; null in a closed one",
     "metric": "Column of ttft, output_speed or throughput that is summarised",
     "unit": "Unit of the figures of this row",
     "rounds": "Rounds with a run that recorded something",
@@ -32,6 +34,7 @@ COLUMNS = {
     "mean": "Arithmetic mean",
     **{f"p{p}": f"{p}th percentile, linear interpolation" for p in PERCENTILES},
     "p99": f"99th percentile, linear interpolation; null below n = {ENOUGH_FOR_P99}",
+    **intervals.COLUMNS,
     "token_source": "Where token counts are from: recounted, reported, both (mixed) or not needed (null)",
 }
 
@@ -58,7 +61,9 @@ def _runs(throughput: pl.DataFrame) -> pl.DataFrame:
     """What every row of one target and scenario shares."""
     sent = pl.col("requests_sent")
     return throughput.group_by(GRAIN).agg(
+        load=pl.col("load").first(),
         concurrency=pl.col("concurrency").max(),
+        rate_req_s=pl.col("rate_req_s").first(),
         rounds=pl.col("round").filter(sent > 0).n_unique().cast(pl.Int64),
         requests_sent=sent.sum(),
         success_rate=pl.when(sent.sum() > 0).then(pl.col("requests_with_metrics").sum() / sent.sum()),
@@ -66,13 +71,15 @@ def _runs(throughput: pl.DataFrame) -> pl.DataFrame:
 
 
 def _statistics(frame: pl.DataFrame, units: Mapping[str, str]) -> pl.DataFrame:
-    value = pl.col("value")
+    value, by = pl.col("value"), [*GRAIN, "metric"]
     source = pl.col("token_source") if "token_source" in frame.columns else pl.lit(None, pl.String)
-    return (
+    values = (
         frame.with_columns(token_source=source)
-        .unpivot(on=list(units), index=[*GRAIN, "token_source"], variable_name="metric")
+        .unpivot(on=list(units), index=[*GRAIN, "run_id", "token_source"], variable_name="metric")
         .drop_nulls("value")
-        .group_by(*GRAIN, "metric")
+    )
+    return (
+        values.group_by(by)
         .agg(
             n=pl.len().cast(pl.Int64),
             mean=value.sort().mean(),
@@ -80,6 +87,7 @@ def _statistics(frame: pl.DataFrame, units: Mapping[str, str]) -> pl.DataFrame:
             p99=pl.when(pl.len() >= ENOUGH_FOR_P99).then(value.quantile(0.99, "linear")),
             token_source=_sources(),
         )
+        .join(intervals.intervals(values, by), on=by, how="left")
     )
 
 

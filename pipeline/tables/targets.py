@@ -26,13 +26,22 @@ COLUMNS = {
     "precision": "Precision of the weights, if known",
     "dialect": "Wire protocol",
     "provenance": "measured, imported, published or simulated; never drawn alike",
+    "usd_per_million_input": "Price of that night; null for engines of our own",
+    "usd_per_million_output": "Price of that night; null for engines of our own",
+    "price_source": "Where the price is from",
+    "may_publish": "Figures may stand on the site: somebody has read the provider's terms, and they allow it",
     "status": "recorded (a run was finished), failed (none was), skipped (not tried)",
     "reason": "Why it was skipped, or why it failed",
     "host": "Recording machine, in short",
     "engine_facts": "Facts of the local engine as JSON",
 }
 
-_SCHEMA = {**dict.fromkeys(COLUMNS, pl.String), "night": pl.Date}
+_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
+    **dict.fromkeys(COLUMNS, pl.String),
+    "night": pl.Date,
+    **dict.fromkeys(("usd_per_million_input", "usd_per_million_output"), pl.Float64),
+    "may_publish": pl.Boolean,
+}
 
 
 def build(recorded: Recorded) -> pl.DataFrame:

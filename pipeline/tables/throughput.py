@@ -1,21 +1,23 @@
 """One row a run: what the target delivered to all streams together, inside a stated window.
 
-The window of a closed loop opens when the last of its `concurrency` streams has sent its first measured
-request and closes when, after the last request was sent, the first stream falls idle: ramp-up and drain
-lie outside.
+Ramp-up and drain lie outside of the window (see `windows`).
 """
 
 import polars as pl
 
 from pipeline.tables.keys import KEYS
+from pipeline.tables.windows import windows
 
 INPUTS = ("runs", "requests", "events")
 
 COLUMNS = {
     **{name: text for name, text in KEYS.items() if name != "request_id"},
-    "concurrency": "Requests kept in flight",
+    "load": "closed or open loop",
+    "concurrency": "Requests kept in flight; in an open loop at most",
+    "rate_req_s": "Arrivals per second of an open loop; null in a closed one",
     "requests_planned": "Requests to be measured",
-    "requests_sent": "Requests of them that were started",
+    "requests_sent": "Requests that were sent, retries among them",
+    "retries": "Of these, requests that repeat one that was refused",
     "requests_with_metrics": "Requests of them that ended as complete or length",
     "success_rate": "requests_with_metrics / requests_sent; null when none was sent",
     "window_start_ns": "Opening of the window, ns from the run's clock anchor",
@@ -33,16 +35,17 @@ def build(runs: pl.DataFrame, requests: pl.DataFrame, events: pl.DataFrame) -> p
     measured = requests.filter(~pl.col("is_warmup"))
     per_run = measured.group_by("run_id").agg(
         requests_sent=pl.len().cast(pl.Int64),
+        retries=(pl.col("attempt") > 1).sum().cast(pl.Int64),
         requests_with_metrics=pl.col("has_metrics").sum().cast(pl.Int64),
     )
-    windows = _windows(measured)
+    window = windows(measured)
     per_second = 1e9 / (pl.col("window_end_ns") - pl.col("window_start_ns"))
     return (
         runs.join(per_run, on="run_id", how="left")
-        .with_columns(pl.col("requests_sent", "requests_with_metrics").fill_null(0))
-        .join(windows, on="run_id", how="left")
-        .join(_tokens_in_window(measured, events, windows), on="run_id", how="left")
-        .join(_requests_in_window(measured, windows), on="run_id", how="left")
+        .with_columns(pl.col("requests_sent", "retries", "requests_with_metrics").fill_null(0))
+        .join(window, on="run_id", how="left")
+        .join(_tokens_in_window(measured, events, window), on="run_id", how="left")
+        .join(_requests_in_window(measured, window), on="run_id", how="left")
         .with_columns(
             success_rate=pl.when(pl.col("requests_sent") > 0).then(
                 pl.col("requests_with_metrics") / pl.col("requests_sent")
@@ -56,32 +59,17 @@ def build(runs: pl.DataFrame, requests: pl.DataFrame, events: pl.DataFrame) -> p
     )
 
 
-def _windows(measured: pl.DataFrame) -> pl.DataFrame:
-    """Window of each run; runs whose window is empty are left out."""
-    sent = pl.col("sent_ns").sort()
-    ended = pl.col("sent_ns") + pl.col("end_ns")
-    return (
-        measured.drop_nulls(["sent_ns", "end_ns"])
-        .group_by("run_id")
-        .agg(
-            window_start_ns=sent.get(pl.min_horizontal(pl.col("concurrency").first(), pl.len()).cast(pl.Int64) - 1),
-            window_end_ns=ended.filter(ended > pl.col("sent_ns").max()).min(),
-        )
-        .filter(pl.col("window_end_ns") > pl.col("window_start_ns"))
-    )
-
-
 def _inside() -> pl.Expr:
     return (pl.col("at") > pl.col("window_start_ns")) & (pl.col("at") <= pl.col("window_end_ns"))
 
 
-def _tokens_in_window(measured: pl.DataFrame, events: pl.DataFrame, windows: pl.DataFrame) -> pl.DataFrame:
+def _tokens_in_window(measured: pl.DataFrame, events: pl.DataFrame, window: pl.DataFrame) -> pl.DataFrame:
     share = pl.col("tokens") / pl.col("token_event_count")
     return (
         events.filter("has_token")
         .select("request_id", "at_ns")
         .join(measured.filter("has_metrics"), on="request_id")
-        .join(windows, on="run_id")
+        .join(window, on="run_id")
         .with_columns(at=pl.col("sent_ns") + pl.col("at_ns"))
         .sort("request_id", "at")
         .group_by("run_id", maintain_order=True)
@@ -89,10 +77,10 @@ def _tokens_in_window(measured: pl.DataFrame, events: pl.DataFrame, windows: pl.
     )
 
 
-def _requests_in_window(measured: pl.DataFrame, windows: pl.DataFrame) -> pl.DataFrame:
+def _requests_in_window(measured: pl.DataFrame, window: pl.DataFrame) -> pl.DataFrame:
     return (
         measured.filter("has_metrics")
-        .join(windows, on="run_id")
+        .join(window, on="run_id")
         .with_columns(at=pl.col("sent_ns") + pl.col("end_ns"))
         .group_by("run_id")
         .agg(requests_in_window=_inside().sum().cast(pl.Int64))

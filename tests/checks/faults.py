@@ -20,6 +20,16 @@ def put(table: str, row: int = 1, **values: Any) -> Fault:
     return spoil
 
 
+def plant(table: str, *rows: dict[str, Any]) -> Fault:
+    """Add rows to a table that is empty in a good night; cells that are not named are null."""
+
+    def spoil(night: Night) -> None:
+        assert all(set(row) <= set(night.schemas[table]) for row in rows)
+        night.rows[table] += [{**dict.fromkeys(night.schemas[table]), **row} for row in rows]
+
+    return spoil
+
+
 def twice(table: str) -> Fault:
     return lambda night: night.rows[table].append(dict(night.rows[table][0]))
 
@@ -92,6 +102,7 @@ REQUESTS = {
     "events_add_up": lose("events"),
     "marks_are_stamps": put("requests", first_token_ns=150 * MS),
     "bytes_add_up": put("requests", body_bytes=239),
+    "retries_follow_refusals": put("requests", row=5, attempt=2, retry_of="run/0003"),
     "concurrency_held": put("requests", end_ns=1500 * MS),
     "model_is_the_one_asked_for": put("requests", model_echoed="smollm2-360m-instruct"),
 }
@@ -158,10 +169,19 @@ SUMMARY = {
     "figures_are_numbers": metric("ttft_ms", mean=float("nan")),
     "no_zero_for_nothing": metric("tpot_ms", p10=0.0),
     "percentiles_ascend": metric("e2e_ms", p25=1.0),
+    "intervals_hold_their_figure": metric("ttft_ms", p50_low=1.0),
     "p99_needs_a_hundred": metric("ttft_ms", p99=1000.0),
     "no_more_values_than_requests": put("summary", n=12),
     "ends_after_it_starts": metric("e2e_ms", p50=1.0),
     "medians_follow_from_requests": metric("output_speed_tok_s", p50=21.0),
+}
+
+RUNS = {
+    "one_row_per_run": twice("runs"),
+    "load_is_known": put("runs", row=0, load="spiral"),
+    "runs_were_finished": put("runs", row=0, outcome="interrupted"),
+    "clock_stood": put("runs", row=0, clock_steps=1),
+    "clock_maps_exactly": put("runs", row=0, clock_error_ns=50_000),
 }
 
 CALIBRATION = {
@@ -179,10 +199,58 @@ INSTRUMENT = {
     "every_figure_has_its_error": put("instrument", error_share=None),
 }
 
+PAIR = {
+    "night": date(2026, 11, 3), "family": "f", "workload": "w", "scenario": "s", "provenance": "measured",
+    "metric": "ttft_ms", "target": "a", "other": "b", "rounds": 3, "difference": 5.0, "difference_low": 1.0,
+    "difference_high": 9.0, "ratio": 1.2, "ratio_low": 1.1, "ratio_high": 1.3, "verdict": "higher",
+}  # fmt: skip
+
+COMPARISON = {
+    "one_row_per_pair_and_metric": plant("comparison", PAIR, PAIR),
+    "rounds_count_from_one": plant("comparison", {**PAIR, "rounds": 0}),
+    "verdict_is_known": plant("comparison", {**PAIR, "verdict": "better"}),
+    "verdict_follows_from_the_interval": plant("comparison", {**PAIR, "ratio_low": 0.9}),
+    "intervals_hold_their_figure": plant("comparison", {**PAIR, "difference": 10.0}),
+    "nobody_is_compared_with_himself": plant("comparison", {**PAIR, "other": "a"}),
+}
+
+LIMIT = {
+    "night": date(2026, 11, 3), "target": "a", "model": "m", "workload": "w", "scenario": "s", "metric": "ttft_ms",
+    "benchmark": "Llama 3.1 8B server", "n": 500, "over": 0, "needed_under": 459, "is_shown": True,
+}  # fmt: skip
+
+EARLY_STOPPING = {
+    "one_row_per_limit": plant("early_stopping", LIMIT, LIMIT),
+    "over_is_a_part": plant("early_stopping", {**LIMIT, "over": 501}),
+    "shown_with_enough_under_it": plant("early_stopping", {**LIMIT, "n": 458}),
+}
+
+SERVER_TIMINGS = {
+    "one_row_per_request": twice("server_timings"),
+    "decode_is_not_above_server": put("server_timings", is_decode_above_server=True),
+    "ttft_is_not_below_server": put("server_timings", is_ttft_below_server=True),
+    "end_is_not_below_server": put("server_timings", is_end_below_server=True),
+    "ttft_holds_no_queue": put("server_timings", is_queue_in_ttft=True),
+    "times_are_times": put("server_timings", server_prefill_ms=float("nan")),
+    "parts_fit_the_whole": put("server_timings", server_decode_ms=300.0),
+    "flags_follow_from_figures": put("server_timings", server_decode_tok_s=10.0),
+    "follows_from_marks": put("server_timings", ttft_ms=202.001),
+}
+
+LIMITS = {
+    "one_row_per_limit": twice("limits"),
+    "period_is_known": put("limits", period="fortnight"),
+    "remaining_is_a_part": put("limits", remaining=14_401.0),
+    "some_is_left": put("limits", remaining=1_000.0),
+    "states_something": put("limits", allowed=None, remaining=None),
+    "requests_belong": put("limits", request_id="nobody's"),
+}
+
 FAULTS = {
     f"{table}.{check}": fault
     for table, faults in {
         "events": EVENTS,
+        "runs": RUNS,
         "requests": REQUESTS,
         "ttft": TTFT,
         "output_speed": OUTPUT_SPEED,
@@ -190,6 +258,10 @@ FAULTS = {
         "summary": SUMMARY,
         "calibration": CALIBRATION,
         "instrument": INSTRUMENT,
+        "comparison": COMPARISON,
+        "early_stopping": EARLY_STOPPING,
+        "server_timings": SERVER_TIMINGS,
+        "limits": LIMITS,
     }.items()
     for check, fault in faults.items()
 }

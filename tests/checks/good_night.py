@@ -69,13 +69,41 @@ def good_night(only: Collection[int] = range(12)) -> Night:
     built = {name: frame.filter(pl.col("request_id").is_in(ids)) for name, frame in _recorded().items()}
     built["runs"] = _runs()
     built["calibration"] = _calibration()
-    for name in ("ttft", "output_speed", "throughput", "summary", "instrument"):
+    traced = replace(Recorded.nothing(), requests=_traced(only))
+    for name in (
+        "ttft",
+        "output_speed",
+        "throughput",
+        "summary",
+        "instrument",
+        "comparison",
+        "early_stopping",
+        "server_timings",
+        "limits",
+    ):
         table = tables.tables()[name]
-        built[name] = table.build(*(built[one] for one in table.inputs))
+        built[name] = table.build(*(traced if one == tables.TRACE else built[one] for one in table.inputs))
     return Night(
         {name: frame.to_dicts() for name, frame in built.items()},
         {name: frame.schema for name, frame in built.items()},
     )
+
+
+def _traced(only: Collection[int]) -> pl.DataFrame:
+    """Headers of the responses: a limit on requests, and of the refusal how long to wait."""
+    stated = {"x-ratelimit-limit-requests-day": "14400", "x-ratelimit-remaining-requests-day": "14000"}
+    refusal = {**stated, "retry-after": "4"}
+    rows = [
+        {
+            **dict.fromkeys(trace.REQUESTS),
+            "request_id": _request_id(index),
+            "response_headers": [
+                {"name": name, "value": value} for name, value in (refusal if index == 11 else stated).items()
+            ],
+        }
+        for index in only
+    ]
+    return pl.DataFrame(rows, schema=trace.REQUESTS)
 
 
 def _recorded() -> dict[str, pl.DataFrame]:
@@ -98,7 +126,8 @@ def _stream(index: int) -> list[dict[str, Any]]:
         _event(index, number, 100 + 100 * number + index, content="two words", has_token=True)
         for number in (1, 2, 3)
     ]
-    finish = _event(index, 4, 410 + index, finish_reason="length", completion_tokens=7, prompt_tokens=30)
+    told = {"server_queue_ms": 5.0, "server_prefill_ms": 90.0, "server_decode_ms": 230.0, "server_total_ms": 320.0}
+    finish = _event(index, 4, 410 + index, finish_reason="length", completion_tokens=7, prompt_tokens=30, **told)
     done = _event(index, 5, 410 + index, read_index=4, is_done=True)
     return [_event(index, 0, 100), *tokens, finish, done]
 
@@ -115,7 +144,8 @@ def _event(index: int, number: int, at_ms: int, **said: Any) -> dict[str, Any]:
 
 
 def _requests() -> pl.DataFrame:
-    return pl.DataFrame([_request(index) for index in range(12)], infer_schema_length=None)
+    frame = pl.DataFrame([_request(index) for index in range(12)], infer_schema_length=None)
+    return frame.with_columns(pl.col("retry_of").cast(pl.String))
 
 
 def _request(index: int) -> dict[str, Any]:
@@ -124,8 +154,11 @@ def _request(index: int) -> dict[str, Any]:
         **KEYS,
         "request_id": _request_id(index),
         "request_index": index,
+        "attempt": 1,
+        "retry_of": None,
         "is_warmup": is_first,
         "dialect": "openai-chat",
+        "load": "closed",
         "concurrency": 1,
         "is_connection_reused": not is_first,
         "scheduled_ns": index * 1000 * MS,
@@ -193,7 +226,10 @@ def _refused() -> dict[str, Any]:
 
 
 def _runs() -> pl.DataFrame:
-    shape = {"concurrency": 1, "requests_planned": 11, "warmup_planned": 1, "requests_recorded": 12}
+    shape = {
+        "load": "closed", "concurrency": 1, "rate_req_s": None, "requests_planned": 11, "warmup_planned": 1,
+        "requests_recorded": 12, "clock_error_ns": 60, "clock_steps": 0,
+    }  # fmt: skip
     return pl.DataFrame(
         [{**KEYS, **shape, "outcome": "finished", "started_at": datetime(2026, 11, 3, 2, tzinfo=UTC)}]
     )

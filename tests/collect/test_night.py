@@ -62,8 +62,30 @@ def test_concurrency_is_what_the_scenario_says(layout, tmp_path):
         assert server.connections == 4
 
 
+def test_an_open_loop_sends_on_time_whatever_the_server_does(layout, tmp_path):
+    load = 'kind = "open"\nrate_req_s = 50.0\narrivals = "constant"\nmax_in_flight = 32'
+    with serving([*STREAM[:2], 0.3, *STREAM[2:]]) as server:
+        (manifest,) = collect(layout, plans.write(tmp_path, server.url, load=load, requests=8, warmup=2))
+        assert server.connections == 10
+    requests, _ = trace.load(layout.traces, manifest.night)
+    scheduled = requests["scheduled_ns"].to_list()
+    assert [at - scheduled[0] for at in scheduled] == [n * 20_000_000 for n in range(10)]
+    assert (requests["sent_ns"] - requests["scheduled_ns"]).min() >= 0
+    assert requests["is_warmup"].to_list() == [True] * 2 + [False] * 8
+    assert manifest.concurrency == 32
+    assert manifest.load["scenario"]["rate_req_s"] == 50.0
+    assert manifest.load["workload"]["unique_prompts"] is True
+
+
+def test_a_manifest_says_how_well_the_clocks_were_mapped(layout, tmp_path):
+    with serving(STREAM) as server:
+        (manifest,) = collect(layout, plans.write(tmp_path, server.url))
+    assert 0 < manifest.clock["mapping_error_ns"] < 1_000_000
+    assert manifest.clock["wall_steps"] == 0
+
+
 def test_every_round_is_recorded_and_targets_take_turns(layout, tmp_path):
-    second = "[targets.u]\n" + plans.TEXT.split("[targets.t]\n")[1].replace("T", "U")
+    second = "[targets.u]" + plans.TARGET.replace("T", "U")
     with serving(STREAM) as server:
         path = plans.write(tmp_path, server.url, extra=second, rounds=8)
         recorded = nights.collect(collection(layout, path), ["t", "u"])
@@ -114,7 +136,7 @@ def test_only_missing_rounds_are_recorded_after_an_interruption(layout, tmp_path
 
 
 def test_the_census_tells_why_a_target_was_skipped(layout, tmp_path):
-    second = "[targets.u]\n" + plans.TEXT.split("[targets.t]\n")[1] + "valid_to = 2020-01-01\n"
+    second = "[targets.u]" + plans.TARGET + "valid_to = 2020-01-01\n"
     with serving(STREAM) as server:
         collect(layout, plans.write(tmp_path, server.url, extra=second))
     reasons = {one.name: one.reason for one in trace.read_night(layout.traces, nights.tonight()).targets}
@@ -176,7 +198,8 @@ def test_a_killed_collection_keeps_what_was_finished_and_says_what_is_lost(layou
 def test_a_journal_cut_in_the_middle_of_a_record_keeps_the_records_before(layout):
     run = store.RunStore(layout.traces, streams.manifest())
     for index in range(3):
-        run.append(recorder.Trace(streams.request(index), streams.reads(streams.GOLDEN, f"run/{index:04d}")))
+        rows = streams.columns(streams.reads(streams.GOLDEN))
+        run.append(recorder.Trace(streams.request(index), rows))
     journal = run.folder / "journal"
     os.truncate(journal, journal.stat().st_size - 3)
     del run
@@ -190,7 +213,7 @@ def test_a_journal_cut_in_the_middle_of_a_record_keeps_the_records_before(layout
 
 def test_a_run_cut_between_sealing_and_renaming_is_kept(layout):
     run = store.RunStore(layout.traces, streams.manifest())
-    run.append(recorder.Trace(streams.request(), []))
+    run.append(recorder.Trace(streams.request(), streams.columns([])))
     sealed = run.close("finished")
     run.final.rename(run.folder)
     assert store.recover(layout.traces) == []

@@ -1,4 +1,5 @@
 import asyncio
+import contextlib
 import random
 import socket
 import ssl
@@ -79,6 +80,13 @@ def test_an_interim_response_is_not_the_response():
     assert (recording.status, body(recording)) == (200, b"x")
 
 
+def test_a_header_that_is_no_ascii_is_kept_and_harms_nothing():
+    with serving(chunked(b"x", head=HEAD + b"x-request-id: caf\xc3\xa9 \xff\r\n")) as server:
+        recording = only(server.url)
+    assert (recording.outcome, body(recording)) == ("ended", b"x")
+    assert ("x-request-id", "caf\xc3\xa9 \xff") in recording.headers
+
+
 def test_a_warm_connection_is_used_again_and_says_so():
     with serving(chunked(b"x")) as server:
         first, second = send(server.url, times=2)
@@ -91,6 +99,22 @@ def test_a_warm_connection_is_used_again_and_says_so():
 def test_a_reset_keeps_the_bytes_before_it():
     with serving([*chunked(b"data: a\n\n")[:2], 0.05, None]) as server:
         recording = only(server.url)
+    assert (recording.outcome, body(recording)) == ("broken_off", b"data: a\n\n")
+
+
+def test_a_reset_that_comes_together_with_the_last_bytes_is_seen():
+    async def run(url):
+        recording = Recording()
+        async with httpx.AsyncClient(transport=StampedTransport()) as client:
+            request = client.build_request("POST", url, content=b"{}", extensions={"recording": recording})
+            asyncio.get_running_loop().call_later(0.05, time.sleep, 0.3)  # both wait for us when we look
+            with contextlib.suppress(RequestFailed):
+                await asyncio.wait_for(client.send(request, stream=True), 30)
+        return recording
+
+    head, part, _ = chunked(b"data: a\n\n")
+    with serving([head, 0.15, part, None]) as server:
+        recording = uvloop.run(run(server.url))
     assert (recording.outcome, body(recording)) == ("broken_off", b"data: a\n\n")
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import polars as pl
 
-from pipeline.decode import events
+from pipeline.decode import events, responses
 from pipeline.decode.delta import Delta
 from pipeline.decode.dialects import decoder
 from pipeline.decode.status import content_type
@@ -20,8 +20,8 @@ def _response(request: dict[str, Any], reads: pl.DataFrame) -> list[dict[str, An
     mine = reads.filter(pl.col("request_id") == request["request_id"], pl.col("payload").bin.size() > 0)
     mine = mine.sort("read_index")
     pieces, status = mine["payload"].to_list(), request["http_status"]
-    found = events.dispatch(pieces, 200 if status is None else status, request["content_type"]) if pieces else []
-    deltas = events._understand(found, decoder(request["dialect"]), status or 200)
+    found = responses.dispatch(pieces, 200 if status is None else status, request["content_type"]) if pieces else []
+    deltas = responses.said(found, decoder(request["dialect"]), status or 200)
     return [
         {
             "request_id": request["request_id"],

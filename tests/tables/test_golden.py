@@ -118,9 +118,33 @@ def test_ramp_up_and_drain_lie_outside_the_window():
             )
         )
         rows += streams.reads(streams.GOLDEN, f"run/{index:04d}")
-    throughput = row(build(streams.recorded(sent, rows, streams_of_two))["throughput"])
+    made = build(streams.recorded(sent, rows, streams_of_two))
+    throughput = row(made["throughput"])
     assert throughput["window_start_ns"] == 1200 * streams.MS
     assert throughput["window_s"] == pytest.approx(1.05)  # until the second stream ends, at 2250
+    assert throughput["requests_in_window"] == 2
+    assert made["requests"]["phase"].to_list() == ["ramp_up", "window", "drain"]
+
+
+def test_the_window_of_an_open_loop_lies_between_its_first_and_its_last_arrival():
+    load = {"scenario": {"kind": "open", "rate_req_s": 2.0, "arrivals": "constant"}, "workload": {}}
+    sent = [
+        streams.request(
+            index,
+            is_warmup=index == 0,
+            sent_ns=500 * index * streams.MS,
+            scheduled_ns=500 * index * streams.MS,
+            end_ns=1050 * streams.MS,
+        )
+        for index in range(6)
+    ]
+    rows = [read for index in range(6) for read in streams.reads(streams.GOLDEN, f"run/{index:04d}")]
+    made = build(streams.recorded(sent, rows, streams.manifest(concurrency=64, load=load)))
+    assert made["requests"]["phase"].to_list() == ["warmup", "window", "window", "drain", "drain", "drain"]
+    throughput = row(made["throughput"])
+    assert (throughput["load"], throughput["rate_req_s"], throughput["concurrency"]) == ("open", 2.0, 64)
+    assert throughput["window_start_ns"] == 500 * streams.MS
+    assert throughput["window_s"] == pytest.approx(2.0)
     assert throughput["requests_in_window"] == 2
 
 

@@ -7,30 +7,57 @@ What is measured is not known here: an engine offers a base URL and facts, nothi
 
 import asyncio
 import importlib
+import itertools
 import pkgutil
+import re
+import shlex
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.collect.engines import _child
-from pipeline.collect.engines._contract import Engine, EngineError, EngineFacts, Options, parse_options
+import msgspec
 
-__all__ = ["Engine", "EngineError", "EngineFacts", "Options", "RunningEngine", "find", "names", "running"]
+from pipeline.collect.engines import _child, _http, _port
+from pipeline.collect.engines._contract import (
+    Command,
+    Engine,
+    EngineError,
+    EngineFacts,
+    Fact,
+    Options,
+    OptionsT,
+    parse_options,
+)
+
+__all__ = [
+    "Command",
+    "Engine",
+    "EngineError",
+    "EngineFacts",
+    "Options",
+    "RunningEngine",
+    "find",
+    "names",
+    "running",
+]
+
+_SECRET = re.compile(r"^-.*(key|token|secret|password)$")
 
 
 @dataclass(frozen=True)
 class RunningEngine:
-    """An engine that is ready: where it is, and what it is."""
+    """An engine that is ready: where it is, and what it is. `metrics_url` is for Prometheus, where it has one."""
 
     base_url: str
+    metrics_url: str | None
     facts: EngineFacts
-    _process: _child.Child
+    _process: _child.Child | None
 
     def ended(self) -> str | None:
-        """Say how the engine ended on its own, with its last log lines; None while it runs."""
-        return _child.ended(self._process)
+        """Say how the engine ended on its own, with its last log lines; None while it runs, and if not ours."""
+        return _child.ended(self._process) if self._process else None
 
 
 def names() -> list[str]:
@@ -52,14 +79,52 @@ def find(name: str) -> Engine[Any]:
 
 @asynccontextmanager
 async def running(name: str, options: Mapping[str, object], log_path: Path) -> AsyncIterator[RunningEngine]:
-    """Start an engine, hand it over when it is ready, and stop it whatever happens in the body."""
+    """Start an engine, hand it over when it is ready, and stop it whatever happens in the body.
+
+    An engine that runs already (`attach`) is handed over as it is, and left running.
+    """
     engine = find(name)
     parsed = parse_options(engine, options)
-    port = _child.claim_port(name, parsed.port)
-    child = _child.start(name, engine.command(parsed, port), port, log_path)
+    if parsed.attach is not None:
+        yield await _attached(engine, parsed, parsed.attach.rstrip("/"))
+        return
+    port = _port.claim_port(name, parsed.port)
+    command = await asyncio.to_thread(engine.command, parsed, port)
+    child = _child.start(name, command, port, parsed.stop_timeout_s, log_path)
     try:
         await _child.wait_until_ready(child, engine.ready_path, parsed.start_timeout_s)
-        facts = await asyncio.to_thread(engine.facts, parsed, port)
-        yield RunningEngine(base_url=f"http://{_child.HOST}:{port}/v1", facts=facts, _process=child)
+        yield await asyncio.to_thread(_introduce, engine, parsed, child.root, child)
     finally:
         await asyncio.to_thread(_child.stop, child)
+
+
+async def _attached(engine: Engine[OptionsT], options: OptionsT, root: str) -> RunningEngine:
+    if not await asyncio.to_thread(_http.is_ready, root, engine.ready_path):
+        raise EngineError(
+            f"engine {engine.name}: nothing at {root}{engine.ready_path} answers 200. Cure: start the engine "
+            "there, correct `attach`, or remove it to have the engine started."
+        )
+    return await asyncio.to_thread(_introduce, engine, options, root, None)
+
+
+def _introduce(
+    engine: Engine[OptionsT], options: OptionsT, root: str, process: _child.Child | None
+) -> RunningEngine:
+    """Let a ready engine answer once where it builds things at its first request, and say what it is."""
+    if engine.first_request is not None:
+        engine.first_request(options, root)
+    metrics_url = None if engine.metrics_path is None else root + engine.metrics_path
+    return RunningEngine(f"{root}/v1", metrics_url, _with_start(engine.facts(options, root), process), process)
+
+
+def _with_start(facts: EngineFacts, process: _child.Child | None) -> EngineFacts:
+    """Add how the engine was started, or that it was not by us."""
+    how: dict[str, Fact] = (
+        {"attached": True} if process is None else {"command": shlex.join(_masked(process.words))}
+    )
+    return msgspec.structs.replace(facts, details={**facts.details, **how})
+
+
+def _masked(words: list[str]) -> list[str]:
+    """Leave out the word after a flag that asks for a secret: commands are recorded, keys are not."""
+    return words[:1] + ["…" if _SECRET.search(flag) else word for flag, word in itertools.pairwise(words)]

@@ -1,27 +1,26 @@
 """One engine process: started in a session of its own, waited for, and never left behind.
 
-Two ways out are covered. The parent ends in order (return, exception, cancellation): the whole process
-group is terminated, then killed. The parent is killed: the pipe on the child's stdin closes, and the
-child ends itself (see `Engine`).
+Two ways out are covered. The parent ends in order (return, exception, cancellation): the engine is
+terminated, then its whole process group is killed. The parent is killed: the pipe on the child's stdin
+closes, and the child ends itself (see `Command`).
 """
 
 import asyncio
-import errno
-import http.client
 import os
 import signal
-import socket
 import subprocess
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.collect.engines._contract import EngineError
+from pipeline.collect.engines import _http, _port
+from pipeline.collect.engines._contract import Command, EngineError
+from pipeline.collect.engines._cures import cure
 
-HOST = "127.0.0.1"
 PROBE_EVERY_S = 0.05
-PROBE_TIMEOUT_S = 2.0
-STOP_TIMEOUT_S = 5.0
+GUARD = Path(__file__).with_name("_guard.py")
+GUARD_TIMEOUT_S = 12.0  # what a guard needs to kill by force, beyond the engine's own time to stop
 LOG_LINES_SHOWN = 20
 IMPORT_ROOT = Path(__file__).resolve().parents[3]
 
@@ -31,50 +30,41 @@ class Child:
     """A started engine process, its port, and the part of the log file that is its own."""
 
     engine: str
+    words: list[str]
     process: subprocess.Popen[bytes]
     port: int
+    stop_timeout_s: float
     log_path: Path
     log_offset: int
 
-
-def claim_port(engine: str, port: int) -> int:
-    """Return `port` if nothing listens there; for 0, a free one."""
-    try:
-        with socket.create_server((HOST, port)) as listener:
-            return int(listener.getsockname()[1])
-    except OSError as error:
-        taken = error.errno == errno.EADDRINUSE
-        reason = "is already in use" if taken else f"cannot be had ({error.strerror})"
-        raise EngineError(
-            f"engine {engine}: port {port} of {HOST} {reason}. Cure: stop what listens there "
-            f"(`ss -ltnp 'sport = :{port}'` names it), or set port = 0 to get a free one."
-        ) from error
+    @property
+    def root(self) -> str:
+        """Where it answers."""
+        return f"http://{_port.HOST}:{self.port}"
 
 
-def start(engine: str, command: list[str], port: int, log_path: Path) -> Child:
+def start(engine: str, command: Command, port: int, stop_timeout_s: float, log_path: Path) -> Child:
     """Start the command; both its output streams are appended to the log file."""
+    guard = [] if command.ends_with_stdin else [sys.executable, "-I", str(GUARD), str(stop_timeout_s)]
     log_path.parent.mkdir(parents=True, exist_ok=True)
     with log_path.open("ab") as log:
         process = subprocess.Popen(
-            command,
+            guard + command.words,
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            env=os.environ | {"PYTHONPATH": _python_path(), "PYTHONUNBUFFERED": "1"},
+            cwd=command.folder,
+            env=os.environ | {"PYTHONUNBUFFERED": "1"} | dict(command.environment),
         )
-        return Child(engine, process, port, log_path, log_offset=log.tell())
-
-
-def _python_path() -> str:
-    """Put this very package first, wherever the parent stands: the server is part of it."""
-    return os.pathsep.join([str(IMPORT_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+        patience_s = stop_timeout_s + (GUARD_TIMEOUT_S if guard else 0)
+        return Child(engine, command.words, process, port, patience_s, log_path, log_offset=log.tell())
 
 
 async def wait_until_ready(child: Child, ready_path: str, timeout_s: float) -> None:
     """Return once the engine says 200; tell an engine that crashed from one that is too slow."""
     deadline = time.monotonic() + timeout_s
-    while not await asyncio.to_thread(_answers, child.port, ready_path):
+    while not await asyncio.to_thread(_http.is_ready, child.root, ready_path):
         _check_starting(child)
         if time.monotonic() > deadline:
             raise EngineError(
@@ -82,12 +72,17 @@ async def wait_until_ready(child: Child, ready_path: str, timeout_s: float) -> N
                 f"Cure: set start_timeout_s higher, or read {child.log_path}."
             )
         await asyncio.sleep(PROBE_EVERY_S)
-    _check_starting(child)  # what answered may be a stranger that took the port meanwhile
+    _check_starting(child)
+    if await asyncio.to_thread(_port.stranger, child.port, child.process.pid):
+        raise EngineError(
+            f"engine {child.engine}: port {child.port} of {_port.HOST} was taken by another process while the "
+            "engine started. Cure: start again, with port = 0 to get a free one."
+        )
 
 
 def _check_starting(child: Child) -> None:
     if (reason := ended(child)) is not None:
-        raise EngineError(f"{reason}\nCure: read the log above; the engine ended before it was ready.")
+        raise EngineError(f"{reason}\nCure: {cure(reason)}")
 
 
 def ended(child: Child) -> str | None:
@@ -97,24 +92,6 @@ def ended(child: Child) -> str | None:
         return None
     how = f"signal {-status}" if status < 0 else f"exit status {status}"
     return f"engine {child.engine}: ended with {how}{_log_shown(child)}"
-
-
-def get(port: int, path: str) -> tuple[int, bytes]:
-    """GET a path of the engine; return status and body."""
-    connection = http.client.HTTPConnection(HOST, port, timeout=PROBE_TIMEOUT_S)
-    try:
-        connection.request("GET", path)
-        answer = connection.getresponse()
-        return answer.status, answer.read()
-    finally:
-        connection.close()
-
-
-def _answers(port: int, path: str) -> bool:
-    try:
-        return get(port, path)[0] == 200
-    except (OSError, http.client.HTTPException):
-        return False
 
 
 def _log_shown(child: Child) -> str:
@@ -127,22 +104,22 @@ def _log_shown(child: Child) -> str:
 
 
 def stop(child: Child) -> None:
-    """End the process group: politely, then by force. Returns when the engine is gone."""
+    """End the engine politely, then its whole group by force. Returns when the engine is gone."""
     try:
-        _signal_group(child, signal.SIGTERM)
-        child.process.wait(STOP_TIMEOUT_S)
+        child.process.terminate()
+        child.process.wait(child.stop_timeout_s)
     except subprocess.TimeoutExpired:
         pass
     finally:
-        _signal_group(child, signal.SIGKILL)
+        _kill_group(child)
         child.process.wait()
         if child.process.stdin is not None:
             child.process.stdin.close()
 
 
-def _signal_group(child: Child, number: signal.Signals) -> None:
-    """Signal the engine and whatever it started; a group that is gone already is what we want."""
+def _kill_group(child: Child) -> None:
+    """Kill the engine and whatever it started; a group that is gone already is what we want."""
     try:
-        os.killpg(child.process.pid, number)
+        os.killpg(child.process.pid, signal.SIGKILL)
     except ProcessLookupError:
         return

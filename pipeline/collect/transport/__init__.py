@@ -62,9 +62,8 @@ class StampedTransport(httpx.AsyncBaseTransport):
             self._idle[origin].append(connection)
         if recording.outcome != "ended":
             raise RequestFailed(recording.error or recording.outcome)
-        return httpx.Response(
-            recording.status or 0, headers=recording.headers, content=b"".join(recording.payloads)
-        )
+        headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in recording.headers]
+        return httpx.Response(recording.status or 0, headers=headers, content=b"".join(recording.payloads))
 
     async def _connection(self, origin: Origin, recording: Recording) -> tuple[Connection, Proxy | None]:
         """An idle connection or a new one, and the proxy that it goes through."""

@@ -15,6 +15,8 @@ from pipeline.collect.transport.recording import BODY_LIMIT, HEAD_LIMIT, Recordi
 from pipeline.collect.transport.tls import Tls
 
 READ_BYTES = 64 * 2**10
+LOOK_EVERY_S = 0.25
+"""Distance of the looks at a socket that says nothing (`Connection._look`)."""
 
 _buffer = memoryview(bytearray(READ_BYTES))  # shared: a read is copied out before the next one can begin
 
@@ -32,6 +34,7 @@ class Connection:
         self._tls: Tls | None = None
         self._response: Response | None = None
         self._over: asyncio.Future[None] | None = None
+        self._look_next: asyncio.TimerHandle | None = None
         self._unsent = b""
         self._loop = asyncio.get_running_loop()
         self._is_stamped = clock.enable(connected)
@@ -72,9 +75,15 @@ class Connection:
         self._over = over = self._loop.create_future()
         self._unsent = self._tls.encrypt(message) if self._tls else message
         self._loop.add_reader(self._socket, self._on_readable)
+        self._look_next = self._loop.call_later(LOOK_EVERY_S, self._look)
         recording.sent_ns = time.monotonic_ns()
         self._write()
         return over
+
+    def _look(self) -> None:
+        """Read unasked: libuv says nothing more of a socket whose reset came together with its last bytes."""
+        self._look_next = self._loop.call_later(LOOK_EVERY_S, self._look)
+        self._on_readable()
 
     def _write(self) -> None:
         """Write what the socket takes now, and come back for the rest."""
@@ -165,6 +174,8 @@ class Connection:
         response, over = self._response, self._over
         if response is None or over is None:
             return
+        if self._look_next is not None:
+            self._look_next.cancel()
         recording = response.recording
         recording.outcome, recording.error = outcome, error
         is_complete = outcome == "ended" and len(recording.stamps_ns) > 0

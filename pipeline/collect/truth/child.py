@@ -91,13 +91,18 @@ def _get(connection: http.client.HTTPConnection, path: str, headers: dict[str, s
 
 @contextmanager
 def serving(
-    certificate: Certificate | None = None, script: str | None = None, core: int | None = None
+    certificate: Certificate | None = None,
+    script: str | None = None,
+    core: int | None = None,
+    *,
+    is_real_time: bool = False,
 ) -> Iterator[Truth]:
     """Run a truth server until the block ends. Blocks for the time a Python process takes to start."""
     command = [sys.executable, "-m", "pipeline.collect.truth", "--port", "0"]
     command += ["--tls", str(certificate.certificate), str(certificate.key)] if certificate else []
     command += ["--script", script] if script else []
     command += ["--core", str(core)] if core is not None else []
+    command += ["--real-time"] if is_real_time else []
     importable = os.pathsep.join([str(PACKAGE.parent), *filter(None, [os.environ.get("PYTHONPATH")])])
     environment = {**os.environ, "PYTHONPATH": importable}
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment) as process:

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from pipeline.decode import errors, lenient
+from pipeline.decode import errors, lenient, timings
 from pipeline.decode.delta import NOTHING, Decode, Delta, Slots
 from pipeline.decode.lenient import Count
 
@@ -37,6 +37,7 @@ class _Message(msgspec.Struct, gc=False):
     reasoning_content: str | None = None
     tool_calls: list[_ToolCall] | None = None
     function_call: _Function | None = None
+    provider_metadata: Any = None  # Vercel
 
 
 class _PromptDetails(msgspec.Struct, gc=False):
@@ -54,6 +55,9 @@ class _Usage(msgspec.Struct, gc=False):
     completion_tokens_details: _CompletionDetails | None = None
     prompt_cache_hit_tokens: Count | None = None  # DeepSeek
     reasoning_tokens: Count | None = None  # SGLang
+    total_time: Any = None  # Groq; with the next two: the usage holds timings
+    total_latency: Any = None  # SambaNova
+    time_to_first_token_ms: Any = None  # llama-box
 
 
 class _Choice(msgspec.Struct, gc=False):
@@ -78,6 +82,10 @@ class _Chunk(msgspec.Struct, gc=False):
     usage: _Usage | None = None
     x_groq: _Groq | None = None
     timings: _Timings | None = None
+    time_info: Any = None  # Cerebras
+    perf_metrics: Any = None  # Fireworks
+    latency_checkpoint: Any = None  # OpenAI on Azure
+    provider: Any = None  # OpenRouter: who really answers
     error: Any = None
     model: str | None = None
     id: str | None = None
@@ -106,8 +114,17 @@ def decode(event_type: str, data: bytes) -> Delta:
         if loose is None:
             return _unreadable(event_type, data)
         chunk = loose
-    is_suspect = event_type == "error" or chunk.choices is None or _has_error(chunk, chunk.choices)
-    return _understand(chunk, _failure(event_type, data) if is_suspect else errors.NONE)
+    choices = chunk.choices or []
+    is_suspect = event_type == "error" or chunk.choices is None or _has_error(chunk, choices)
+    failure = _failure(event_type, data) if is_suspect else errors.NONE
+    usage = chunk.usage or _usage_elsewhere(chunk, choices)
+    said = _said(choices[0]) if len(choices) == 1 else _said_by_all(choices)
+    counted = _counted(usage, chunk.timings) if usage or chunk.timings else _UNCOUNTED
+    names = chunk.model or None, chunk.id or None, chunk.system_fingerprint or None
+    if not _is_timed(chunk, usage):
+        return Delta(*said, *counted, *failure, *names, False, _served_by(chunk))
+    host, timed = _timed(chunk, data)
+    return Delta(*said, *counted, *failure, *names, False, _served_by(chunk) or host, *timed)
 
 
 def _has_error(chunk: _Chunk, choices: list[_Choice]) -> bool:
@@ -133,13 +150,27 @@ def _failure(event_type: str, data: bytes) -> errors.Failure:
     return errors.find(value.get("choices")) if found == errors.NONE else found
 
 
-def _understand(chunk: _Chunk, failure: errors.Failure) -> Delta:
-    choices = chunk.choices or []
-    said = _said(choices[0]) if len(choices) == 1 else _said_by_all(choices)
-    usage = chunk.usage or _usage_elsewhere(chunk, choices)
-    counted = _counted(usage, chunk.timings) if usage or chunk.timings else _UNCOUNTED
-    names = chunk.model or None, chunk.id or None, chunk.system_fingerprint or None
-    return Delta(*said, *counted, *failure, *names)
+def _is_timed(chunk: _Chunk, usage: _Usage | None) -> bool:
+    if usage and (usage.total_time or usage.total_latency or usage.time_to_first_token_ms):
+        return True
+    if chunk.timings or chunk.time_info or chunk.perf_metrics or chunk.latency_checkpoint:
+        return True
+    return _metadata(chunk) is not None
+
+
+def _timed(chunk: _Chunk, data: bytes) -> tuple[str | None, timings.Timings]:
+    """Who answered behind a gateway, and the server's own timings; read once more, as rare as they are."""
+    metadata = _metadata(chunk)
+    return timings.of_vercel(metadata) if metadata else (None, timings.find(lenient.loads(data)))
+
+
+def _metadata(chunk: _Chunk) -> Any:
+    delta = chunk.choices[0].delta if chunk.choices else None
+    return delta and delta.provider_metadata
+
+
+def _served_by(chunk: _Chunk) -> str | None:
+    return lenient.mend(chunk.provider) or None if isinstance(chunk.provider, str) else None
 
 
 def _said(choice: _Choice) -> _Said:

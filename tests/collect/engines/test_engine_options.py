@@ -17,8 +17,8 @@ def test_an_engine_is_found_by_the_name_of_its_file():
 
 
 def test_an_unknown_engine_is_refused_with_the_known_ones():
-    with pytest.raises(engines.EngineError, match=r"'vllm' is not known.*use one of .*openvino-genai.*add vllm.py"):
-        engines.find("vllm")
+    with pytest.raises(engines.EngineError, match=r"'my-own' is not known.*openvino-genai.*add my_own.py"):
+        engines.find("my-own")
 
 
 @pytest.mark.parametrize("name", ["_child", "openvino-server", ".", ""])
@@ -41,7 +41,8 @@ def test_a_table_is_read_with_its_defaults():
         ({"threads": "2"}, r"Expected `int`, got `str` - at `$.threads`"),
         ({"threads": -1}, "`int` >= 0"),
         ({"port": 70000}, "`int` <= 65535"),
-        ({"name": "vllm"}, "name = 'vllm'"),
+        ({"name": "other"}, "name = 'other'"),
+        ({"attach": "127.0.0.1:80"}, "`$.attach`"),
     ],
 )
 def test_a_wrong_table_is_refused_with_the_engine_the_place_and_the_cure(table, said):

@@ -13,7 +13,8 @@ import httpx
 import pytest
 
 from pipeline.collect import engines
-from pipeline.collect.engines import _child
+from pipeline.collect.engines import _child, _http, _port, openvino_genai
+from pipeline.collect.engines.openvino_genai import NAME, OpenvinoOptions
 from tests.collect.engines.openvino_asking import ASK, CHAT, finish_of, stream
 from tests.collect.engines.process_watch import is_gone, is_idle, wait_until
 
@@ -69,16 +70,15 @@ def test_a_model_process_that_dies_is_told_in_the_stream_and_ends_the_engine(tmp
 
 
 def test_while_it_loads_it_says_so_and_it_ends_with_its_parent(tmp_path):
-    port = _child.claim_port("openvino-genai", 0)
-    command = [sys.executable, "-m", "pipeline.collect.engines.openvino_server", "--port", str(port)]
-    child = _child.start("openvino-genai", [*command, "--end-with-stdin"], port, tmp_path / "log")
+    port = _port.claim_port("openvino-genai", 0)
+    child = _child.start(NAME, openvino_genai.command(OpenvinoOptions(), port), port, 5.0, tmp_path / "log")
     try:
         health: list[tuple[int, bytes]] = []
 
         def answers() -> bool:
             try:
-                health.append(_child.get(port, "/health"))
-            except OSError:
+                health.append(_http.get(child.root, "/health"))
+            except httpx.HTTPError:
                 return False
             return True
 

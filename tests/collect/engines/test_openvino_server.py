@@ -6,19 +6,20 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from pipeline.collect.engines import _child
+from pipeline.collect.engines import _http
 from tests.collect.engines.openvino_asking import ASK, CHAT, COMPLETIONS, MODEL, finish_of, frames, stream, text_of
 
 pytestmark = pytest.mark.engine
 
 
 def test_it_says_that_it_is_ready_and_what_it_serves(engine, client):
-    port = engine._process.port
-    assert _child.get(port, "/health")[0] == 200
+    root = engine._process.root
+    assert _http.get(root, "/health")[0] == 200
     (model,) = client.get("models").json()["data"]
     assert (model["id"], model["object"]) == (MODEL, "model")
     facts = engine.facts
-    assert json.loads(_child.get(port, "/facts")[1])["details"] == facts.details
+    assert json.loads(_http.get(root, "/facts")[1])["details"].items() <= facts.details.items()
+    assert f"--port {engine._process.port}" in facts.details["command"]
     assert (facts.name, facts.model, facts.quantisation) == ("openvino-genai", MODEL, "Q4_1")
     assert facts.threads == len(os.sched_getaffinity(0))
     assert facts.pid == engine._process.process.pid

@@ -1,0 +1,31 @@
+"""The recorder itself: httpx over our transport, as the collector uses it."""
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import httpx
+
+from bench.collector.clients._job import Job, Take, Taken, headers, main
+from pipeline.collect.transport import Recording, StampedTransport
+
+
+@asynccontextmanager
+async def opened(job: Job) -> AsyncIterator[Take]:
+    """With the stamps of the recording."""
+    async with httpx.AsyncClient(transport=StampedTransport(job.trust), timeout=None) as client:  # noqa: S113 - local
+
+        async def take(name: str, script: str) -> Taken:
+            recording = Recording()
+            called = time.monotonic_ns()
+            request = client.build_request(
+                "POST", job.url, headers=headers(name, script), json={}, extensions={"recording": recording}
+            )
+            await client.send(request, stream=True)
+            return Taken(called, recording.sent_ns, recording.stamps_ns, recording.payloads, recording.clock_source)
+
+        yield take
+
+
+if __name__ == "__main__":
+    main(opened)

@@ -1,0 +1,154 @@
+"""One run: target × workload × scenario × round, request by request, within its limits and its budget."""
+
+import asyncio
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from pipeline import plan as plans
+from pipeline import trace
+from pipeline.collect import asking, facts, hardware, load, retry
+from pipeline.collect.engine_metrics import scraping
+from pipeline.collect.limits import Limiter, LimitReachedError
+from pipeline.collect.money import Purse
+from pipeline.collect.recorder import Job, Trace, record, request_id
+from pipeline.collect.store import RunStore
+from pipeline.collect.transport import StampedTransport
+from pipeline.errors import ungrouped
+from pipeline.plan import Closed, Plan, Run
+from pipeline.progress import Step, tell
+
+SCRAPE_S = 1.0
+"""Between two looks at an engine's own metrics."""
+
+
+@dataclass
+class Progress:
+    """Counts finished requests and tells whoever listens."""
+
+    total: int
+    done: int = 0
+    text: str = ""
+
+    def say(self, text: str) -> None:
+        """Show what is going on."""
+        self.text = text
+        tell(Step("requests", self.done, self.total, text))
+
+    def advance(self) -> None:
+        """A planned request is over."""
+        self.done += 1
+        self.say(self.text)
+
+    def skip(self, requests: int) -> None:
+        """So many planned requests will not be made."""
+        self.total -= requests
+        self.say(self.text)
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Where a target's requests go: address, key, limiter; of an engine of ours its facts and its metrics page."""
+
+    url: str
+    key: str | None
+    limiter: Limiter
+    engine: dict[str, Any] | None = None
+    metrics_url: str | None = None
+
+
+def limiter(folder: Path, plan: Plan, target: str) -> Limiter:
+    """The limiter of a target's endpoint; targets of one provider and model id share it."""
+    one = plan.targets[target]
+    name = re.sub(r"[^a-z0-9]+", "-", f"{one.provider}-{one.model_id}".lower()).strip("-")
+    return Limiter(folder / f"{name}.json", plans.limits(plan, one))
+
+
+@dataclass
+class _Sending:
+    """A run under way. `stopped` says why it sends no more."""
+
+    client: httpx.AsyncClient
+    job: Job
+    store: RunStore
+    purse: Purse
+    limiter: Limiter
+    progress: Progress
+    stopped: str | None = None
+
+    async def start(self, index: int, scheduled_ns: int) -> None:
+        """Make request `index`; where the server refuses it for now, again after the wait that it asks for."""
+        night = self.job.plan.night
+        for attempt in range(1, night.retries + 2):
+            if not await self._may_send():
+                self.progress.skip(1)
+                return
+            if attempt > 1 or isinstance(self.job.scenario, Closed):
+                scheduled_ns = time.monotonic_ns()  # a closed loop's request is due when it may be sent
+            self.store.begin(request_id(self.job.run, index, attempt))
+            taken = await record(self.client, self.job, index, scheduled_ns, attempt)
+            self._keep(taken)
+            wait_s = retry.wait_s(taken.status, taken.headers, attempt)
+            if wait_s is None or wait_s > night.retry_wait_max_s or attempt > night.retries:
+                break
+            await asyncio.sleep(wait_s)
+        self.progress.advance()
+
+    async def _may_send(self) -> bool:
+        """Wait for the endpoint's limits, then set the price aside. What is refused here stops the run."""
+        if self.stopped is None:
+            try:
+                await self.limiter.acquire(self.job.most_tokens, self.job.plan.night.retry_wait_max_s)
+            except LimitReachedError as error:
+                self.stopped = str(error)
+        if self.stopped is None:
+            self.stopped = self.purse.reserve(self.job.run)
+        return self.stopped is None
+
+    def _keep(self, taken: Trace) -> None:
+        self.store.append(taken)
+        self.purse.settle(self.job.run, taken.request, taken.reads.payloads)
+        self.limiter.learn(taken.status, taken.headers, self.job.most_tokens)
+
+
+async def record_run(
+    traces: Path, run: Run, endpoint: Endpoint, purse: Purse, progress: Progress
+) -> trace.Manifest:
+    """Warm up, then measure; every finished request goes to disk at once.
+
+    A run that its budget or its endpoint's limits end early is closed as `stopped`, with the reason.
+    """
+    plan = purse.plan
+    scenario, one = plan.scenarios[run.scenario], plan.targets[run.target]
+    anchor_ns = time.monotonic_ns()
+    url = asking.url(endpoint.url, one.dialect, one.model_id)
+    job = Job(plan, run, url, endpoint.key, anchor_ns, scenario.warmup_requests)
+    store = RunStore(traces, facts.draft(plan, run, endpoint.url, endpoint.engine, anchor_ns))
+    progress.say(f"{run.target}, {run.scenario}, round {run.round}")
+    transport = StampedTransport()
+    with _watched(plan, endpoint, store.folder, anchor_ns) as sampled:
+        async with httpx.AsyncClient(transport=transport) as client:
+            sending = _Sending(client, job, store, purse, endpoint.limiter, progress)
+            with ungrouped():
+                await load.apply(scenario, f"{plan.night.seed}/{run.id}", sending.start)
+    outcome = "finished" if sending.stopped is None else "stopped"
+    seen = {"hardware": {**hardware.facts(), "sampling": sampled.facts()}} if sampled else {}
+    return store.close(outcome, sending.stopped, clock=facts.clock(transport.wall), **seen)
+
+
+@contextmanager
+def _watched(plan: Plan, endpoint: Endpoint, folder: Path, anchor_ns: int) -> Iterator[hardware.Sampling | None]:
+    """Sample the machine of an engine of ours, and what the engine says of itself, while it is measured."""
+    rate_hz = plan.night.hardware_hz
+    if endpoint.engine is None or rate_hz == 0:
+        yield None
+        return
+    scraped = scraping(endpoint.metrics_url, folder / trace.ENGINE_METRICS, SCRAPE_S, anchor_ns)
+    with scraped, hardware.sampling(folder / trace.SAMPLES, rate_hz, anchor_ns) as sampled:
+        yield sampled

@@ -1,0 +1,117 @@
+"""One row a pair of targets × workload × scenario × metric of a family: how they differ, compared by round."""
+
+from collections.abc import Iterator, Mapping
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from pipeline.statistics.comparison import Effect, Rounds, difference, ratio
+from pipeline.tables import metrics
+from pipeline.tables.summary import RUN_METRICS
+
+INPUTS = ("ttft", "output_speed", "throughput")
+
+NO_DIFFERENCE = "no difference shown"
+
+GROUP = {
+    "night": "UTC date on which the night began",
+    "family": "Models that one chart compares",
+    "workload": "Prompts and lengths, as named in the plan",
+    "scenario": "Shape of the load, as named in the plan",
+    "provenance": "measured, imported, published or simulated; of both targets",
+    "metric": "Column of ttft, output_speed or throughput that is compared",
+}
+
+COLUMNS = {
+    **GROUP,
+    "unit": "Unit of the difference",
+    "target": "Endpoint under test",
+    "other": "Endpoint that it is compared with",
+    "rounds": "Rounds in which both have values; only these are compared",
+    "difference": "Mean over rounds of (median of target - median of other)",
+    "difference_low": "Lower end of its 95 % interval; null with one round",
+    "difference_high": "Upper end of its 95 % interval; null with one round",
+    "ratio": "Geometric mean over rounds of (median of target / median of other); null where one is not positive",
+    "ratio_low": "Lower end of its 95 % interval; null with one round",
+    "ratio_high": "Upper end of its 95 % interval; null with one round",
+    "verdict": f"higher or lower (the target's figure than the other's), or {NO_DIFFERENCE} where the interval of "
+    "the ratio spans 1; null without an interval. Each pair stands alone: of 20 without a difference one shows one",
+}
+
+_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
+    **dict.fromkeys(COLUMNS, pl.String),
+    "night": pl.Date,
+    "rounds": pl.Int64,
+    **{f"{of}{end}": pl.Float64 for of in ("difference", "ratio") for end in ("", "_low", "_high")},
+}
+
+Values = Mapping[int, np.ndarray[tuple[int], np.dtype[np.float64]]]
+"""The values of a target by round."""
+
+
+def build(ttft: pl.DataFrame, output_speed: pl.DataFrame, throughput: pl.DataFrame) -> pl.DataFrame:
+    """Every target with every other of its family, workload and scenario."""
+    by_round = pl.concat(
+        [
+            _by_round(ttft, [metric.name for metric in metrics.of_table("ttft")]),
+            _by_round(output_speed, [metric.name for metric in metrics.of_table("output_speed")]),
+            _by_round(throughput, list(RUN_METRICS)),
+        ]
+    )
+    units = {**{name: metric.unit for name, metric in metrics.METRICS.items()}, **RUN_METRICS}
+    rows = [
+        {**dict(zip(GROUP, key, strict=True)), "unit": units[str(key[-1])], **row}
+        for key, group in by_round.group_by(*GROUP, maintain_order=True)
+        for row in _pairs(group)
+    ]
+    return pl.DataFrame(rows, schema=_SCHEMA).sort(*GROUP, "target", "other")
+
+
+def _by_round(frame: pl.DataFrame, names: list[str]) -> pl.DataFrame:
+    """One row a target, round and metric, with the values of its requests in order of size."""
+    index = [name for name in GROUP if name != "metric"]
+    return (
+        frame.unpivot(on=names, index=[*index, "target", "round"], variable_name="metric")
+        .drop_nulls("value")
+        .group_by(*GROUP, "target", "round")
+        .agg(pl.col("value").sort())
+        .sort(*GROUP, "target", "round")
+    )
+
+
+def _pairs(group: pl.DataFrame) -> Iterator[dict[str, Any]]:
+    targets: dict[str, dict[int, Any]] = {}
+    for row in group.iter_rows(named=True):
+        targets.setdefault(row["target"], {})[row["round"]] = np.array(row["value"])
+    streams = {name: stream for stream, name in enumerate(targets)}
+    for target, other in combinations(targets, 2):
+        shared = sorted(targets[target].keys() & targets[other].keys())
+        if shared:
+            ours, theirs = (
+                Rounds.of([targets[name][number] for number in shared], streams[name]) for name in (target, other)
+            )
+            yield {"target": target, "other": other, "rounds": len(shared), **_compared(ours, theirs)}
+
+
+def _compared(ours: Rounds, theirs: Rounds) -> dict[str, Any]:
+    by = ratio(ours, theirs)
+    return {
+        **_columns("difference", difference(ours, theirs)),
+        **(_columns("ratio", by) if by else {}),
+        "verdict": _verdict(by),
+    }
+
+
+def _columns(name: str, effect: Effect) -> dict[str, float | None]:
+    named = {name: effect.value, f"{name}_low": effect.low, f"{name}_high": effect.high}
+    return {column: None if np.isnan(value) else value for column, value in named.items()}
+
+
+def _verdict(by: Effect | None) -> str | None:
+    if by is None or np.isnan(by.low):
+        return None
+    if by.spans(1):
+        return NO_DIFFERENCE
+    return "higher" if by.value > 1 else "lower"
