@@ -12,6 +12,8 @@ import subprocess
 import sys
 import tempfile
 
+from bench.decode import night
+
 
 def main() -> None:
     """Make the night, then measure in processes of their own: polars reads its thread count at import."""
@@ -20,7 +22,7 @@ def main() -> None:
         for step, threads in (("make", None), ("one-core", "1"), ("all-cores", None)):
             environment = os.environ | ({"POLARS_MAX_THREADS": threads} if threads else {})
             command = [sys.executable, "-m", "bench.decode.measure", step, folder]
-            command += [str(options.events), str(options.tokens), str(options.rounds)]
+            command += [str(options.events), str(options.tokens), str(options.rounds), options.shapes]
             subprocess.run(command, check=True, env=environment)
 
 
@@ -29,6 +31,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--events", type=int, default=500_000, help="size of the night")
     parser.add_argument("--tokens", type=int, default=200, help="tokens of a stream, on average")
     parser.add_argument("--rounds", type=int, default=3, help="how often every contender runs")
+    parser.add_argument("--shapes", default=",".join(night.SHAPES), help="whose streams; default: %(default)s")
     return parser.parse_args()
 
 

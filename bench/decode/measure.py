@@ -48,7 +48,7 @@ def main() -> None:
     """Run the step that the command line names."""
     step, folder, count, tokens, rounds = sys.argv[1], Path(sys.argv[2]), *map(int, sys.argv[3:6])
     if step == "make":
-        night.write(folder, events=count, tokens=tokens)
+        night.write(folder, events=count, tokens=tokens, names=sys.argv[6].split(","))
         return
     contenders: dict[str, Callable[[], int]] = {
         "parquet -> table": lambda: table(folder).height,

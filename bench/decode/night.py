@@ -1,6 +1,6 @@
 """A recorded night to decode: requests and reads as a collector stores them, of many shapes and framings."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from random import Random
 
@@ -9,29 +9,32 @@ import polars as pl
 from bench.decode import shapes
 from pipeline import trace
 
-SHAPES: tuple[shapes.Shape, ...] = (
-    shapes.vllm,
-    shapes.groq,
-    shapes.cerebras,
-    shapes.together,
-    shapes.openrouter,
-    shapes.openai,
-    shapes.sglang,
-    shapes.spaced,
-)
+SHAPES: dict[str, shapes.Shape] = {
+    shape.__name__: shape
+    for shape in (
+        shapes.vllm,
+        shapes.groq,
+        shapes.cerebras,
+        shapes.together,
+        shapes.openrouter,
+        shapes.openai,
+        shapes.sglang,
+        shapes.spaced,
+    )
+}
 
 REQUESTS_A_RUN = 32
 
 _HEADERS = [{"name": "content-type", "value": "text/event-stream; charset=utf-8"}]
 
 
-def write(folder: Path, *, events: int, tokens: int, seed: int = 1) -> tuple[Path, Path]:
+def write(folder: Path, *, events: int, tokens: int, names: Sequence[str] = tuple(SHAPES)) -> tuple[Path, Path]:
     """Write at least `events` events, in streams of about `tokens` tokens; return requests and reads."""
     requests: list[dict[str, object]] = []
     reads: list[pl.DataFrame] = []
     written = 0
     while written < events:
-        request, pieces, count = _response(len(requests), tokens, seed)
+        request, pieces, count = _response(len(requests), tokens, [SHAPES[name] for name in names])
         requests.append(request)
         reads.append(_reads(request["request_id"], pieces))
         written += count
@@ -41,14 +44,16 @@ def write(folder: Path, *, events: int, tokens: int, seed: int = 1) -> tuple[Pat
     return paths
 
 
-def _response(number: int, tokens: int, seed: int) -> tuple[dict[str, object], list[bytes], int]:
-    random = Random(f"{seed}/{number}")
+def _response(
+    number: int, tokens: int, known: Sequence[shapes.Shape]
+) -> tuple[dict[str, object], list[bytes], int]:
+    random = Random(number)
     stream = shapes.Stream(random, number, random.randint(tokens // 2, tokens * 3 // 2))
     run = number // REQUESTS_A_RUN
-    shape = SHAPES[run % len(SHAPES)]
+    shape = known[run % len(known)]
     datas = [*shape(stream)]
     datas += [] if shape is shapes.cerebras else ["[DONE]"]
-    pieces = _cut([f"data: {data}\n\n".encode() for data in datas], run // len(SHAPES), random)
+    pieces = _cut([f"data: {data}\n\n".encode() for data in datas], run // len(known), random)
     pieces = [b": PROCESSING\n\n"] * 3 + pieces if shape is shapes.openrouter else pieces
     request: dict[str, object] = {
         "request_id": f"2026-11-01.r01.bench-{run:06}/{number:06}",

@@ -20,7 +20,7 @@ from pipeline.decode.meanings import NUMBER, STRING, Meaning, Skeleton, as_it_st
 ROWS = pl.Schema({"response": pl.UInt32, "end": pl.Int64, "meaning": pl.Int32})
 TEXTS = pl.Schema({"response": pl.UInt32, "start": pl.Int64, "text": pl.String})
 
-_ROUNDS = 12
+_ROUNDS = 6  # Each halves what is left, at least where a stream changes from one skeleton to the next.
 _WINDOW = 4_096  # Bytes in which to look for a block to learn from.
 _WORTHWHILE = 8  # Blocks in a text that are cheaper to cut at once than to decode one by one.
 _NO_EVENT = -1

@@ -34,6 +34,9 @@ SHAPES = [
     'data: {"choices":[{"delta":{"content":"\ue000\ue001","text":"@"}}]}',
     'data: {"usage":{"completion_tokens":#.0,"prompt_tokens":100007},"choices":[],"total_tokens":# }',
     'event: error\ndata: {"message":"no","content":"@"}',
+    'event: x\ndata: {"type":"response.output_text.delta","sequence_number":#,"delta":"@","obfuscation":"@"}',
+    'event: response.reasoning_text.delta\ndata: {"delta": "@", "sequence_number": #}',
+    'data: {"type":"response.failed","delta":"@","response":{"error":{"delta":"@"}},"sequence_number":#}',
     'event: "content":"@"\ndata: {"choices":[{"delta":{"content":"@"}}]}',
     'id: 1\ndata: {"choices":[{"delta":{"content":\ndata: "@"}}]}',
     ': "content":"@"',
@@ -99,7 +102,7 @@ def responses(draw: st.DrawFn, index: int) -> tuple[pl.DataFrame, pl.DataFrame]:
         st.sampled_from(["text/event-stream", "text/event-stream", "application/x-ndjson", "text/html", None])
     )
     status = draw(st.sampled_from([200, 200, 200, 200, 500, None]))
-    dialect = draw(st.sampled_from(["openai-chat", "openai-chat", "openai-completions"]))
+    dialect = draw(st.sampled_from(["openai-chat", "openai-chat", "openai-completions", "openai-responses"]))
     return recorded(pieces, request_id=f"run/{index}", label=label, http_status=status, dialect=dialect)
 
 
