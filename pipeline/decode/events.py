@@ -2,11 +2,10 @@
 
 from collections.abc import Iterator
 from functools import cache
-from operator import attrgetter
-from typing import Any
 
 import numpy as np
 import polars as pl
+from msgspec.structs import astuple
 
 from pipeline.decode import bodies
 from pipeline.decode.delta import Delta
@@ -182,13 +181,12 @@ def _spread(meanings: pl.DataFrame, positions: pl.Series) -> pl.DataFrame:
 
 def _shared(meanings: list[Meaning]) -> pl.DataFrame:
     """One row a meaning."""
-    columns: dict[str, Any] = {
-        "event_type": [meaning.event_type for meaning in meanings],
-        "data_bytes": [meaning.data_bytes for meaning in meanings],
-    }
-    deltas = [meaning.delta for meaning in meanings]
-    columns |= {name: list(map(attrgetter(name), deltas)) for name in Delta.__struct_fields__}
-    return pl.DataFrame([pl.Series(name, values, SCHEMA[name]) for name, values in columns.items()])
+    rows = [(meaning.event_type, meaning.data_bytes, *astuple(meaning.delta)) for meaning in meanings]
+    names = ("event_type", "data_bytes", *Delta.__struct_fields__)
+    columns = zip(*rows, strict=True) if rows else ([] for _ in names)
+    return pl.DataFrame(
+        [pl.Series(name, values, SCHEMA[name]) for name, values in zip(names, columns, strict=True)]
+    )
 
 
 def _filled(rows: pl.DataFrame, columns: dict[str, pl.Series], meanings: list[Meaning]) -> dict[str, pl.Series]:

@@ -22,7 +22,8 @@ TEXTS = pl.Schema({"response": pl.UInt32, "start": pl.Int64, "text": pl.String})
 
 _ROUNDS = 6  # Each halves what is left, at least where a stream changes from one skeleton to the next.
 _WINDOW = 4_096  # Bytes in which to look for a block to learn from.
-_WORTHWHILE = 8  # Blocks in a text that are cheaper to cut at once than to decode one by one.
+_WORTHWHILE = 8  # Blocks in a text that are cheaper to cut at once than to decode one by one,
+LEAST_BYTES = 2_000  # and the size below which there are hardly so many.
 _NO_EVENT = -1
 
 _TEXT = pl.col("text_id")
@@ -65,11 +66,13 @@ def _learn(texts: pl.DataFrame, speak: Decode, slots: Slots, meanings: list[Mean
     """Look into the middle of each text that is long enough."""
     if slots == NO_SLOTS:
         return []
-    size = pl.col("text").str.len_bytes()
-    middles = texts.select(size.alias("size"), middle=pl.col("text").cast(pl.Binary).bin.slice(size // 2, _WINDOW))
+    sizes = texts.select(pl.int_range(pl.len()).alias("text_id"), "text", size=pl.col("text").str.len_bytes())
+    middle = pl.col("text").cast(pl.Binary).bin.slice(pl.col("size") // 2, _WINDOW)
     learned = []
-    for text_id, (length, middle) in enumerate(middles.iter_rows()):
-        skeleton = _shown(middle, length // _WORTHWHILE, slots)
+    for text_id, size, window in (
+        sizes.filter(pl.col("size") >= LEAST_BYTES).select("text_id", "size", middle).iter_rows()
+    ):
+        skeleton = _shown(window, size // _WORTHWHILE, slots)
         meaning = skeleton and shared(skeleton, speak)
         if skeleton and meaning:
             learned.append(_Learned(text_id, skeleton, _numbered(meaning, meanings)))

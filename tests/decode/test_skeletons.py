@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from pipeline.decode import events
+from pipeline.decode import events, skeletons
 from pipeline.decode.delta import NO_SLOTS, Delta
 from pipeline.decode.dialects import openai
 
@@ -119,6 +119,7 @@ def test_a_night_decoded_at_once_says_what_each_event_says(
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(events, "BATCH_BYTES", size)
+        patch.setattr(skeletons, "LEAST_BYTES", 0)
         assert_frame_equal(events.decode(*night), one_by_one.decode(*night))
 
 
