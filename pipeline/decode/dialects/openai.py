@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from pipeline.decode import errors, lenient, timings
-from pipeline.decode.delta import NOTHING, Decode, Delta
+from pipeline.decode.delta import NOTHING, Decode, Delta, Slots
 from pipeline.decode.lenient import Count
 
 
@@ -236,3 +236,8 @@ def _first_count(counts: Sequence[object]) -> int | None:
 
 
 DIALECTS: dict[str, Decode] = {"openai-chat": decode, "openai-completions": decode}
+
+SLOTS = Slots(
+    texts=("content", "reasoning", "reasoning_content", "text", "arguments", "obfuscation"),
+    numbers=("completion_tokens", "total_tokens", "token_id"),
+)
