@@ -2,8 +2,8 @@
 
 import polars as pl
 
-from pipeline.tables.dialects._contract import Formula
-from pipeline.tables.dialects._marks import EVENT_TOKENS, FIRST, LAST, STAMPS
+from pipeline.tables.dialects._contract import Formula, Tokens
+from pipeline.tables.dialects._marks import EVENT_TOKENS, FIRST, STAMPS
 
 
 def ms(ns: pl.Expr) -> pl.Expr:
@@ -21,9 +21,9 @@ def e2e(start: pl.Expr, end: pl.Expr, text: str) -> Formula:
     return Formula(text, ms(end - start))
 
 
-def after_first(end: pl.Expr, tokens: pl.Expr, text: str = "(E2E − TTFT) / (tokens − 1)") -> Formula:
+def after_first(end: pl.Expr, tokens: Tokens, text: str = "(E2E − TTFT) / (tokens − 1)") -> Formula:
     """Time after the first token over the tokens after it; null without any."""
-    return Formula(text, pl.when(tokens > 1).then(ms(end - FIRST) / (tokens - 1)))
+    return Formula(text, pl.when(tokens.value > 1).then(ms(end - FIRST) / (tokens.value - 1)))
 
 
 def gaps() -> Formula:
@@ -39,8 +39,3 @@ def token_gaps() -> Formula:
     text = "gap between neighbouring tokens: the first of an event has the event's gap, the others 0; pooled"
     zeros = pl.lit(0.0).repeat_by(pl.when(has_all).then(beside))
     return Formula(text, pl.when(has_all).then(pl.concat_list(gaps().value, zeros)))
-
-
-def between(tokens: pl.Expr) -> Formula:
-    """Time from the first to the last token over the tokens after the first."""
-    return after_first(LAST, tokens, "(last token − first token) / (tokens − 1)")

@@ -6,6 +6,8 @@ of the request, the same for every tool.
 
 import polars as pl
 
+from pipeline.tables.dialects._contract import Tokens
+
 FIRST = pl.col("first_ns")
 """The first event that the tool takes for a token."""
 LAST = pl.col("last_ns")
@@ -15,7 +17,9 @@ STAMPS = pl.col("stamps")
 EVENT_TOKENS = pl.col("event_tokens")
 """Tokens of each of them, tokenised by itself; null where the tokenizer is not known."""
 LAST_LINE = pl.col("last_line_ns")
-"""Last event of any kind."""
+"""Last event of any kind, usage and [DONE] included."""
+LAST_CHUNK = pl.col("last_chunk_ns")
+"""Last event of any kind but [DONE]."""
 DONE = pl.col("done_ns")
 """[DONE]."""
 USAGE = pl.col("usage_ns")
@@ -32,9 +36,18 @@ CONNECTING = pl.coalesce(pl.col("connect_started_ns") - pl.col("sent_ns"), SENT)
 SCHEDULED = pl.coalesce(pl.col("scheduled_ns") - pl.col("sent_ns"), SENT)
 """When the load wanted the request to start."""
 
-REPORTED = pl.col("tokens_reported")
-RECOUNTED = pl.col("tokens_recounted")
-REQUESTED = pl.col("tokens_requested")
+_COUNTS = {name: pl.col(f"tokens_{name}") for name in ("reported", "recounted", "requested")}
+
+
+TOKENS_USED, TOKEN_SOURCE = pl.col("tokens"), pl.col("token_source")
+"""The count that our own metrics use."""
+
+
+def tokens(text: str, *names: str) -> Tokens:
+    """The first of these counts that is known: reported (usage), recounted (tokenizer), requested (max_tokens)."""
+    source = pl.coalesce(pl.when(_COUNTS[name].is_not_null()).then(pl.lit(name)) for name in names)
+    return Tokens(text, pl.coalesce(_COUNTS[name] for name in names), source)
+
 
 _PRESENT = {name: pl.col(name).fill_null("") != "" for name in ("content", "reasoning", "tool_calls")}
 CONTENT = _PRESENT["content"]
@@ -48,7 +61,10 @@ HAS_FIRST = FIRST.is_not_null()
 WELL_FRAMED = pl.col("outcome") == "ended"
 """The response ended as HTTP says; whether the answer in it was complete is another question."""
 IS_OK = pl.col("http_status").is_between(200, 299)
-NO_ERROR = pl.col("status") != "in_band_error"
+SUCCEEDED = pl.col("has_metrics")
+"""Our own rule: the stream ended with a finish reason, and nothing went wrong in it."""
+NO_ERROR = ~pl.col("has_error")
+"""No event carries an error."""
 
 
 def marks(requests: pl.DataFrame, events: pl.DataFrame, is_token: pl.Expr) -> pl.DataFrame:
@@ -68,8 +84,10 @@ def marks(requests: pl.DataFrame, events: pl.DataFrame, is_token: pl.Expr) -> pl
             stamps=at.filter("is_token"),
             event_tokens=pl.col("event_tokens").filter("is_token"),
             last_line_ns=at.max(),
+            last_chunk_ns=at.filter(~pl.col("is_done")).max(),
             done_ns=at.filter("is_done").first(),
             usage_ns=at.filter(is_usage).last(),
+            has_error=(pl.col("error_message").is_not_null() | pl.col("error_code").is_not_null()).any(),
             chunk_count=(~pl.col("is_done") & ~is_usage_only).sum().cast(pl.Int64),
         )
     )

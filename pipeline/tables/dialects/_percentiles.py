@@ -4,18 +4,16 @@ A rule says which of the sorted values to look at, counting from 0; between two 
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-
-import polars as pl
 
 
 @dataclass(frozen=True)
 class Percentile:
-    """A rule: its name, and the position of a share among n sorted values (None: not given for so few)."""
+    """A rule: its name, and the position of a share among n sorted values."""
 
     name: str
-    position: Callable[[int, float], float | None]
+    position: Callable[[int, float], float]
 
 
 def _linear(n: int, share: float) -> float:
@@ -23,29 +21,28 @@ def _linear(n: int, share: float) -> float:
 
 
 def _inverse_cdf(n: int, share: float) -> float:
-    return max(math.ceil(n * share - 1e-9) - 1, 0)
+    return max(math.ceil(round(n * share, 9)) - 1, 0)
 
 
-def _truncated(n: int, share: float) -> float:
-    return min(int(n * share + 1e-9), n - 1)
+def _sorted_at(n: int, share: float) -> float:
+    return min(int(round(n * share, 9)), n - 1)
 
 
-def _exclusive(n: int, share: float) -> float | None:
-    return min(max((n + 1) * share - 1, 0), n - 1) if n > 1 else None
+def _exclusive(n: int, share: float) -> float:
+    return (n + 1) * share - 1
 
 
-LINEAR = Percentile("linear interpolation", _linear)
+LINEAR = Percentile("linear", _linear)
 INVERSE_CDF = Percentile("inverse CDF", _inverse_cdf)
 NEAREST_RANK = Percentile("nearest rank", _inverse_cdf)
-SORTED_AT = Percentile("sorted[n * p]", _truncated)
+SORTED_AT = Percentile("sorted[n * p]", _sorted_at)
 EXCLUSIVE = Percentile("exclusive quantiles", _exclusive)
+"""Those of Python's `statistics`, which lie beyond the largest value where values are few."""
 
 
-def at(rule: Percentile, values: pl.Series, share: float) -> float | None:
-    """The percentile of some values by a rule; None where it gives none."""
-    if values.is_empty() or (position := rule.position(len(values), share)) is None:
-        return None
-    ordered = values.sort()
-    low = math.floor(position)
-    high = min(low + 1, len(ordered) - 1)
-    return float(ordered[low] + (ordered[high] - ordered[low]) * (position - low))
+def at(rule: Percentile, values: Sequence[float], share: float) -> float:
+    """The percentile of some values, sorted already, by a rule."""
+    position = rule.position(len(values), share)
+    low = max(min(math.floor(position), len(values) - 2), 0)
+    high = min(low + 1, len(values) - 1)
+    return values[low] + (values[high] - values[low]) * (position - low)
