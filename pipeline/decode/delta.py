@@ -33,6 +33,8 @@ class Delta(msgspec.Struct, frozen=True, gc=False):
     server_total_ms: float | None = None
     server_prefill_tok_s: float | None = None
     server_output_tok_s: float | None = None
+    role: str | None = None
+    reasoning_field: str | None = None
 
 
 NOTHING = Delta()

@@ -47,6 +47,8 @@ SCHEMA = pl.Schema(
         "server_total_ms": pl.Float64,
         "server_prefill_tok_s": pl.Float64,
         "server_output_tok_s": pl.Float64,
+        "role": pl.String,
+        "reasoning_field": pl.String,
     }
 )
 
@@ -81,6 +83,8 @@ COMMENTS = {
     "server_total_ms": "The server's own account: the whole request, as it defines it (Groq leaves the queue out).",
     "server_prefill_tok_s": "The server's own account: prompt tokens a second.",
     "server_output_tok_s": "The server's own account: generated tokens a second of this request.",
+    "role": "The role that the event names; tools differ in what they take empty text without one for.",
+    "reasoning_field": "Name of the field that reasoning text came in; tools differ in which of them they know.",
 }
 
 BATCH_BYTES = 32_000_000
