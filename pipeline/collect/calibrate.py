@@ -180,15 +180,17 @@ class Load:
         }
 
 
-async def recorded(client: httpx.AsyncClient, truth: Truth, name: str, script: str) -> tuple[Recording, int]:
+async def recorded(
+    transport: httpx.AsyncBaseTransport, truth: Truth, name: str, script: str
+) -> tuple[Recording, int]:
     """Record one scripted stream; also when the client was called."""
     recording = Recording()
     headers = {"x-truth-script": script, "x-truth-id": name, "accept-encoding": "identity"}
-    request = client.build_request(
+    called_ns = time.monotonic_ns()
+    request = httpx.Request(
         "POST", f"{truth.url}/chat/completions", headers=headers, json={}, extensions={"recording": recording}
     )
-    called_ns = time.monotonic_ns()
-    await client.send(request, stream=True)
+    await transport.handle_async_request(request)
     return recording, called_ns
 
 
@@ -202,14 +204,16 @@ async def _started_in_turn(streams: Sequence[Coroutine[Any, Any, T]]) -> list[T]
     return [task.result() for task in tasks]
 
 
-async def measured(client: httpx.AsyncClient, truth: Truth, script: str, concurrency: int) -> dict[str, Any]:
+async def measured(
+    transport: httpx.AsyncBaseTransport, truth: Truth, script: str, concurrency: int
+) -> dict[str, Any]:
     """Record streams of one script at once, and say how wrong the recordings are."""
     names = [f"{time.monotonic_ns()}-{number}" for number in range(concurrency)]
     await asyncio.to_thread(truth.prepare, script)
     load = Load()
     sampling = asyncio.create_task(load.sample())
     try:
-        taken = await _started_in_turn([recorded(client, truth, name, script) for name in names])
+        taken = await _started_in_turn([recorded(transport, truth, name, script) for name in names])
     finally:
         sampling.cancel()
         await sampling
@@ -230,10 +234,9 @@ async def calibrate(
     serving_truth = serving(certificate)
     truth = await asyncio.to_thread(serving_truth.__enter__)
     try:
-        transport = StampedTransport(truth.trust)
-        async with httpx.AsyncClient(transport=transport, timeout=None) as client:  # noqa: S113 - local
-            await measured(client, truth, _json(Constant(tokens=1, tok_s=100.0, align=True)), concurrency)
-            row = await measured(client, truth, script, concurrency)
+        async with StampedTransport(truth.trust) as transport:
+            await measured(transport, truth, _json(Constant(tokens=1, tok_s=100.0, align=True)), concurrency)
+            row = await measured(transport, truth, script, concurrency)
     finally:
         await asyncio.to_thread(serving_truth.__exit__, None, None, None)
     return {

@@ -9,6 +9,7 @@ import httpx
 import msgspec
 import numpy as np
 
+from pipeline import __version__
 from pipeline.collect import asking
 from pipeline.collect import workload as prompts
 from pipeline.collect.transport import Recording, RequestFailed
@@ -32,6 +33,9 @@ KEPT_PREFIXES = (
     *("x-ratelimit-", "x-tokenlimit-", "anthropic-ratelimit-", "anthropic-priority-", "ratelimit"),
     "fireworks-",
 )
+
+
+USER_AGENT = f"tokenclock/{__version__}"
 
 
 @dataclass(frozen=True)
@@ -85,26 +89,28 @@ class Trace:
         return [(header["name"], header["value"]) for header in self.request["response_headers"]]
 
 
-def build(client: httpx.AsyncClient, job: Job, index: int, recording: Recording) -> httpx.Request:
+def build(job: Job, index: int, recording: Recording) -> httpx.Request:
     """The request itself; its key goes into a header and nowhere else."""
     target = job.plan.targets[job.run.target]
     load = job.plan.workloads[job.run.workload]
     text = prompts.prompt(load, job.plan.night.seed, job.run, index)
-    headers = asking.headers(target.dialect, job.key)
+    headers = {"user-agent": USER_AGENT, **asking.headers(target.dialect, job.key)}
     content = msgspec.json.encode(prompts.body(target, load, text))
-    return client.build_request(
-        "POST", job.url, headers=headers, content=content, extensions={"recording": recording}
-    )
+    return httpx.Request("POST", job.url, headers=headers, content=content, extensions={"recording": recording})
 
 
-async def record(client: httpx.AsyncClient, job: Job, index: int, scheduled_ns: int, attempt: int = 1) -> Trace:
-    """Send request `index` of a run and keep everything that came back, however it ended."""
+async def record(
+    transport: httpx.AsyncBaseTransport, job: Job, index: int, scheduled_ns: int, attempt: int = 1
+) -> Trace:
+    """Send request `index` of a run and keep everything that came back, however it ended.
+
+    Over the transport itself: a client would follow redirects, keep cookies, and take longer to start.
+    """
     recording = Recording()
-    request = build(client, job, index, recording)
+    request = build(job, index, recording)
     try:
         async with asyncio.timeout(job.scenario.timeout_s):
-            response = await client.send(request, stream=True)
-            response.stream = httpx.ByteStream(b"")  # it and the response hold each other, and the whole body
+            await transport.handle_async_request(request)
     except TimeoutError:
         recording.outcome, recording.error = "timed_out", f"no end after {job.scenario.timeout_s:g} s"
     except (httpx.ConnectError, RequestFailed):

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
-
 from pipeline import plan as plans
 from pipeline import trace
 from pipeline.collect import asking, facts, hardware, load, retry
@@ -74,7 +72,7 @@ def limiter(folder: Path, plan: Plan, target: str) -> Limiter:
 class _Sending:
     """A run under way. `stopped` says why it sends no more."""
 
-    client: httpx.AsyncClient
+    transport: StampedTransport
     job: Job
     store: RunStore
     purse: Purse
@@ -92,7 +90,7 @@ class _Sending:
             if attempt > 1 or isinstance(self.job.scenario, Closed):
                 scheduled_ns = time.monotonic_ns()  # a closed loop's request is due when it may be sent
             self.store.begin(request_id(self.job.run, index, attempt))
-            taken = await record(self.client, self.job, index, scheduled_ns, attempt)
+            taken = await record(self.transport, self.job, index, scheduled_ns, attempt)
             self._keep(taken)
             wait_s = retry.wait_s(taken.status, taken.headers, attempt)
             if wait_s is None or wait_s > night.retry_wait_max_s or attempt > night.retries:
@@ -133,8 +131,8 @@ async def record_run(
     progress.say(f"{run.target}, {run.scenario}, round {run.round}")
     transport = StampedTransport()
     with _watched(plan, endpoint, store.folder, anchor_ns) as sampled:
-        async with httpx.AsyncClient(transport=transport) as client:
-            sending = _Sending(client, job, store, purse, endpoint.limiter, progress)
+        async with transport:
+            sending = _Sending(transport, job, store, purse, endpoint.limiter, progress)
             with ungrouped():
                 await load.apply(scenario, f"{plan.night.seed}/{run.id}", sending.start)
     outcome = "finished" if sending.stopped is None else "stopped"

@@ -11,7 +11,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
 import duckdb
-import httpx
 import polars as pl
 import pytest
 import uvloop
@@ -196,14 +195,25 @@ def address(case, truth, certificate, servers):
     return special[case.script]() if case.script in special else case.script
 
 
+class Asking(StampedTransport):
+    """Asks the truth server for a script."""
+
+    def __init__(self, verify, script):
+        super().__init__(verify)
+        self.script = script
+
+    async def handle_async_request(self, request):
+        if isinstance(self.script, dict):
+            request.headers["x-truth-script"] = json.dumps(self.script)
+        return await super().handle_async_request(request)
+
+
 async def record_all(store, jobs, certificate):
     trusting = ssl.create_default_context(cafile=str(certificate.path))
 
     async def one(index, job, case):
-        asked = {"x-truth-script": json.dumps(case.script)} if isinstance(case.script, dict) else {}
-        transport = StampedTransport(trusting if case.is_tls else None)
-        async with httpx.AsyncClient(transport=transport, headers=asked) as client:
-            store.append(await record(client, job, index, job.anchor_ns))
+        async with Asking(trusting if case.is_tls else None, case.script) as transport:
+            store.append(await record(transport, job, index, job.anchor_ns))
 
     await asyncio.gather(*(one(index, job, case) for index, (job, case) in enumerate(jobs)))
 

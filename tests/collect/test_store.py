@@ -239,8 +239,7 @@ def test_a_read_weighs_at_most_400_bytes_beside_its_payload_until_it_is_on_disk(
     run = begun(layout.traces)
 
     async def keep(count):
-        async with httpx.AsyncClient(transport=Received(count, payload)) as client:
-            run.append(await record(client, job, 0, 0))
+        run.append(await record(Received(count, payload), job, 0, 0))
 
     uvloop.run(keep(1))  # what is imported and cached on first use
     gc.disable()

@@ -1,4 +1,4 @@
-"""The recorder itself: httpx over our transport, as the collector uses it."""
+"""The recorder itself: our transport, as the collector uses it."""
 
 import time
 from collections.abc import AsyncIterator
@@ -13,15 +13,15 @@ from pipeline.collect.transport import Recording, StampedTransport
 @asynccontextmanager
 async def opened(job: Job) -> AsyncIterator[Take]:
     """With the stamps of the recording."""
-    async with httpx.AsyncClient(transport=StampedTransport(job.trust), timeout=None) as client:  # noqa: S113 - local
+    async with StampedTransport(job.trust) as transport:
 
         async def take(name: str, script: str) -> Taken:
             recording = Recording()
             called = time.monotonic_ns()
-            request = client.build_request(
+            request = httpx.Request(
                 "POST", job.url, headers=headers(name, script), json={}, extensions={"recording": recording}
             )
-            await client.send(request, stream=True)
+            await transport.handle_async_request(request)
             return Taken(called, recording.sent_ns, recording.stamps_ns, recording.payloads, recording.clock_source)
 
         yield take

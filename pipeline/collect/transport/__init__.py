@@ -9,7 +9,7 @@ import socket
 import ssl
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterable, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Sequence
 from typing import Any
 
 import httpx
@@ -26,6 +26,17 @@ Origin = tuple[str, str, int]
 
 class RequestFailed(httpx.TransportError):
     """The response did not end as HTTP says it should; the `Recording` tells how."""
+
+
+class _Stored(httpx.AsyncByteStream):
+    """A body that is here already, in the pieces that it came in."""
+
+    def __init__(self, pieces: list[bytes]) -> None:
+        self._pieces = pieces
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for piece in self._pieces:
+            yield piece
 
 
 class StampedTransport(httpx.AsyncBaseTransport):
@@ -63,7 +74,7 @@ class StampedTransport(httpx.AsyncBaseTransport):
         if recording.outcome != "ended":
             raise RequestFailed(recording.error or recording.outcome)
         headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in recording.headers]
-        return httpx.Response(recording.status or 0, headers=headers, content=b"".join(recording.payloads))
+        return httpx.Response(recording.status or 0, headers=headers, stream=_Stored(recording.payloads))
 
     async def _connection(self, origin: Origin, recording: Recording) -> tuple[Connection, Proxy | None]:
         """An idle connection or a new one, and the proxy that it goes through."""
