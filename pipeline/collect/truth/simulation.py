@@ -100,10 +100,11 @@ def _events(provider: Provider, rng: random.Random, tokens: int, ttft_s: float, 
     at_s, left = ttft_s, tokens
     while left > 0:
         sizes = list(_sizes(provider, rng, left))
-        left -= sum(sizes)
-        if left + sum(sizes) < tokens:
+        if left < tokens:
             at_s += sum(sizes) * token_s * rng.lognormvariate(0, PACE_SPREAD)
-        yield from (Event(at_s, tuple(rng.choices(WORDS, k=size))) for size in sizes)
+        for size in sizes:
+            left -= size
+            yield Event(at_s, tuple(rng.choices(WORDS, k=size)), tokens - left)
 
 
 def _sizes(provider: Provider, rng: random.Random, left: int) -> Iterator[int]:
@@ -127,10 +128,13 @@ def compiled(provider: Provider, answer: Answer, account: Account) -> Program:
 
 
 def _opening(provider: Provider, answer: Answer) -> Iterator[Write]:
-    """The events before the first token, evenly between the head and it."""
+    """The events before the first token, evenly between the head and it; an early head waits for none."""
     events = provider.opening(answer)
+    if not events and provider.opens_early:
+        yield Write(_ns(answer.head_s), b"")
     step_s = (answer.ttft_s - answer.head_s) / max(1, len(events))
-    return (write(_ns(answer.head_s + number * step_s), event) for number, event in enumerate(events))
+    for number, event in enumerate(events):
+        yield write(_ns(answer.head_s + number * step_s), event)
 
 
 def _said(provider: Provider, answer: Answer, events: tuple[Event, ...]) -> Iterator[Write]:

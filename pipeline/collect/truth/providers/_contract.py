@@ -34,6 +34,7 @@ class Event:
 
     at_s: float
     words: tuple[str, ...]
+    tokens_so_far: int
 
     @property
     def text(self) -> str:
@@ -64,7 +65,7 @@ class Answer:
     @property
     def tokens(self) -> int:
         """Tokens of the whole answer."""
-        return sum(len(event.words) for event in self.events)
+        return self.events[-1].tokens_so_far
 
     @property
     def ttft_s(self) -> float:
@@ -72,9 +73,9 @@ class Answer:
         return self.events[0].at_s
 
     @property
-    def server_ttft_s(self) -> float:
-        """When the server says it had its first token: what lies before is its network's."""
-        return self.queue_s + self.prefill_s
+    def first_token_s(self) -> float:
+        """The server's own time to first token: the TTFT less its network."""
+        return self.server_total_s - (self.events[-1].at_s - self.ttft_s)
 
     @property
     def server_total_s(self) -> float:

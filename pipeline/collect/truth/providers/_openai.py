@@ -139,6 +139,17 @@ def refuse(refusal: Refusal) -> Reply:
     return Reply(STATUSES[refusal.kind], error(refusal), retry_after(refusal))
 
 
+def failure(_: Answer) -> list[bytes]:
+    """An error as the last event of a stream."""
+    said = {"message": "simulated failure", "type": "server_error", "param": None, "code": 500}
+    return [event({"error": said})]
+
+
+def failure_and_done(answer: Answer) -> list[bytes]:
+    """The same as vLLM does it."""
+    return [*failure(answer), DONE]
+
+
 def retry_after(refusal: Refusal) -> Headers:
     """When to come back, in whole seconds; nothing where no limit was hit."""
     return {"retry-after": f"{-(-refusal.account.wait_s // 1):.0f}"} if refusal.kind == "limited" else {}
