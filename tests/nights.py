@@ -1,8 +1,10 @@
 """Recorded nights on disk, for tests of what comes after recording."""
 
-from datetime import date
+from datetime import date, timedelta
 
-from pipeline import trace
+import polars as pl
+
+from pipeline import tables, trace
 from pipeline.collect.recorder import Trace
 from pipeline.collect.store import RunStore
 from pipeline.layout import Layout
@@ -26,6 +28,20 @@ def record(
         store.append(Trace(request, streams.columns(rows)))
     take_census(layout, night, [about])
     return store.close("finished")
+
+
+def stage_more(layout: Layout, night: date, factors: list[float]) -> None:
+    """Stage the nights after a built one: the same tables, with the figures of their summary times a factor."""
+    figures = [pl.col(name) for name in ("mean", "p10", "p25", "p50", "p75", "p90", "p95", "p99")]
+    for days, factor in enumerate(factors, 1):
+        another = night + timedelta(days=days)
+        for name in tables.tables():
+            frame = pl.read_parquet(layout.table(name, night))
+            if "night" in frame.columns:
+                frame = frame.with_columns(night=pl.lit(another))
+            if name == "summary":
+                frame = frame.with_columns(figure * factor for figure in figures)
+            trace.write_parquet(frame, layout.table(name, another))
 
 
 def take_census(layout: Layout, night: date, targets: list[trace.Target]) -> None:

@@ -3,13 +3,13 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 import pytest
 
-from pipeline import assets, charts, checks, plan, tables
+from pipeline import assets, charts, checks, plan, publish, tables
 from pipeline.collect.night import tonight
 from pipeline.definitions import defs, nightly
 from pipeline.instance import prepare
 from pipeline.tables import metrics
 from pipeline.tables.metrics import ttft_ms
-from tests import plans
+from tests import nights, plans, streams
 from tests.servers import HELLO, serving
 
 KEY = "sk-planted-secret"
@@ -107,6 +107,23 @@ def test_the_nightly_job_measures_checks_and_publishes(layout, instance, tmp_pat
         ("warehouse", "levels_are_steady"),
     }
     assert (layout.site / "index.html").exists()
+
+
+def test_the_check_of_levels_warns_with_before_after_interval_and_night(layout, monkeypatch):
+    nights.record(layout)
+    publish.build_night(layout, streams.NIGHT)
+    nights.stage_more(layout, streams.NIGHT, [1.0] * 12 + [1.5] * 4)
+    monkeypatch.setattr("pipeline.checks.ensure", lambda *_: [])
+    publish.publish_warehouse(layout)
+    result = assets.levels_are_steady()
+    assert not result.passed
+    assert result.severity == dg.AssetCheckSeverity.WARN
+    (row,) = [row for row in result.metadata["changes"].value if row["metric"] == "ttft_ms"]
+    assert (row["night"], row["before"], row["after"]) == ("2026-12-07", 300, 450)
+    assert (row["ratio_low"], row["ratio_high"]) == (1.5, 1.5)
+    nights.stage_more(layout, streams.NIGHT, [1.0] * 16)
+    publish.publish_warehouse(layout)
+    assert assets.levels_are_steady().passed
 
 
 def test_a_planted_key_is_nowhere_in_what_a_night_wrote(layout, instance, tmp_path, monkeypatch):

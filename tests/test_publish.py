@@ -49,6 +49,22 @@ def test_a_good_night_is_published_with_every_table_and_comment(layout):
     assert run(layout, undocumented).rows() == []
 
 
+def test_a_change_of_level_is_published_told_and_old_news_after_a_week(layout, monkeypatch):
+    nights.record(layout)
+    publish.build_night(layout, GOOD)
+    nights.stage_more(layout, GOOD, [1.0] * 12 + [1.5] * 7)
+    monkeypatch.setattr("pipeline.checks.ensure", lambda *_: [])
+    told = [one for one in publish.publish_warehouse(layout).changed if "ttft_ms" in one]
+    assert told == [
+        "t, w, s: ttft_ms changed from 300 to 450 ms since the night of 2026-12-07 (× 1.500, 95 % 1.500 – 1.500)"
+    ]
+    assert not publish.recent_changes(layout).is_empty()
+    nights.stage_more(layout, GOOD, [1.0] * 12 + [1.5] * 8)
+    assert publish.publish_warehouse(layout).changed == []
+    assert publish.recent_changes(layout).is_empty()
+    assert "ttft_ms" in run(layout, "SELECT metric FROM changes")["metric"]
+
+
 def test_a_night_that_fails_a_critical_check_stays_staged_and_the_others_are_published(layout):
     for night in (BAD, GOOD):
         nights.record(layout, night)

@@ -10,6 +10,7 @@ from pipeline.tables.metrics import METRICS
 from tests import nights, streams
 from tests.browser import opened
 
+OF_ONE_NIGHT = [chart for chart in charts.on_page() if chart.group != "trend"]
 HOSTILE = "<script>alert(1)</script></script>"
 LOCAL = {"kind": "local", "family": "smollm2-135m", "engine": "an-engine", "model_title": "Small model"}
 HOSTED = {"family": "llama-8b", "title": "Somebody"}
@@ -87,6 +88,31 @@ def test_the_instruments_error_stands_beside_the_figures(layout):
     assert "1 1 kernel 9.0 21.0" in said
 
 
+def test_a_second_night_brings_the_trend_and_its_changes(layout, monkeypatch):
+    nights.record(layout, target="hosted", **HOSTED)
+    publish.build_night(layout, streams.NIGHT)
+    nights.stage_more(layout, streams.NIGHT, [1.0] * 12 + [1.5] * 4)
+    monkeypatch.setattr("pipeline.checks.ensure", lambda *_: [])
+    publish.publish_warehouse(layout)
+    path = publish.publish_site(layout)
+    assert 'id="trend_ttft"' in path.read_text()
+    assert "2026-12-07 new hosted w, s ttft_ms 300.0 ms 450.0 ms 1.500 95 %: 1.500 – 1.500" in words(path)
+
+
+def test_one_night_has_no_trend(page):
+    assert "Over the nights" not in words(page)
+
+
+def test_pairs_of_a_family_stand_on_the_page_with_a_verdict(layout):
+    for name, family in (("a", "llama-8b"), ("b", "llama-8b"), ("c", "llama-70b")):
+        nights.record(layout, target=name, family=family)
+    publish.build_night(layout, streams.NIGHT)
+    publish.publish_warehouse(layout)
+    said = words(publish.publish_site(layout))
+    assert "A M B w, s ttft_ms 1 1.000 one round cannot tell" in said
+    assert "A M C" not in said
+
+
 def test_every_metric_is_defined_on_the_page(page):
     said = words(page)
     for metric in METRICS.values():
@@ -143,9 +169,7 @@ def test_the_same_warehouse_gives_the_same_page(page, layout):
 @pytest.mark.browser
 def test_in_a_browser_every_chart_is_drawn_and_nothing_is_asked_of_any_network(page):
     with opened(page.as_uri()) as this:
-        this.page.wait_for_function(
-            f"document.querySelectorAll('[data-drawn=yes]').length === {len(charts.on_page())}"
-        )
+        this.page.wait_for_function(f"document.querySelectorAll('[data-drawn=yes]').length === {len(OF_ONE_NIGHT)}")
         marks = this.page.evaluate(
             "[...document.querySelectorAll('[data-chart]')].map(e => e.querySelectorAll('svg path').length)"
         )
@@ -159,7 +183,7 @@ def test_in_a_browser_every_chart_is_drawn_and_nothing_is_asked_of_any_network(p
 @pytest.mark.browser
 def test_without_scripts_the_charts_are_there_all_the_same(page):
     with opened(page.as_uri(), java_script_enabled=False) as this:
-        assert this.page.locator("[data-chart] > svg").count() == len(charts.on_page())
+        assert this.page.locator("[data-chart] > svg").count() == len(OF_ONE_NIGHT)
 
 
 @pytest.mark.browser
@@ -173,9 +197,7 @@ def test_on_a_narrow_screen_nothing_sticks_out(page, scheme):
 @pytest.mark.browser
 def test_the_empty_page_has_no_errors_either(empty):
     with opened(empty.as_uri()) as this:
-        this.page.wait_for_function(
-            f"document.querySelectorAll('[data-drawn=yes]').length === {len(charts.on_page())}"
-        )
+        this.page.wait_for_function(f"document.querySelectorAll('[data-drawn=yes]').length === {len(OF_ONE_NIGHT)}")
         assert this.errors == []
 
 

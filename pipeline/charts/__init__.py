@@ -18,17 +18,18 @@ from pipeline.charts.theme import themed
 from pipeline.layout import Layout
 from pipeline.trace import replace
 
-__all__ = ["FAMILIES", "Chart", "charts", "on_page", "render"]
+__all__ = ["FAMILIES", "GROUPS", "Chart", "charts", "on_page", "render"]
 
 PNG_SCALE = 2
+GROUPS = ("comparison", "local", "trend", "owner")
 
 
 def charts() -> list[Chart]:
-    """Every chart, in the order of the site: comparisons first, then this machine's own targets."""
+    """Every chart, in the order of the site: comparisons first, then this machine's own targets, then trends."""
     names = sorted(module.name for module in pkgutil.iter_modules(__path__))
     loaded = [importlib.import_module(f"{__name__}.{name}") for name in names]
     found = [chart for module in loaded if hasattr(module, "charts") for chart in module.charts()]
-    return sorted(found, key=lambda chart: (chart.group != "comparison", chart.order, chart.name))
+    return sorted(found, key=lambda chart: (GROUPS.index(chart.group), chart.order, chart.name))
 
 
 def on_page() -> list[Chart]:

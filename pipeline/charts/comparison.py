@@ -38,7 +38,7 @@ MEASURED = """
 SELECT s.target, t.provider_title,
        t.title || CASE WHEN s.concurrency > 1 THEN ', ' || s.scenario ELSE '' END AS label,
        t.model_title, t.model_id, coalesce(t.hardware, 'not known') AS hardware, s.scenario, s.concurrency,
-       s.p10, s.p50, s.p90, s.n, s.success_rate, strftime(s.night, '%Y-%m-%d') AS night
+       s.p10, s.p50, s.p50_low, s.p50_high, s.p90, s.n, s.success_rate, strftime(s.night, '%Y-%m-%d') AS night
 FROM summary AS s JOIN targets AS t USING (night, target)
 WHERE s.family = $family AND s.metric = $metric AND s.provenance = 'measured' AND t.may_publish
   AND s.night = (SELECT max(night) FROM summary)
@@ -73,7 +73,7 @@ def _draw(this: Comparison, family: str, con: duckdb.DuckDBPyConnection) -> AnyC
     theirs = con.sql(PUBLISHED, params=names).pl().with_columns(kind=_kind())
     subtitle = f"{this.better} is better, logarithmic scale"
     head = alt.TitleParams(f"{FAMILIES[family]}: {this.title}", subtitle=subtitle, frame="group")
-    x = _scale([*ours["p10"], *ours["p90"], *theirs["value"]])
+    x = _scale([*_ends(ours), *theirs["value"]])
     panels = [_ours(this, ours, x), _theirs(this, theirs, x)]
     both: AnyChart = alt.vconcat(*panels, title=head).resolve_scale(color="independent", shape="independent")
     return both
@@ -82,6 +82,11 @@ def _draw(this: Comparison, family: str, con: duckdb.DuckDBPyConnection) -> AnyC
 def _scale(values: list[float]) -> alt.Scale:
     """A logarithmic scale with room for labels on both sides."""
     return alt.Scale(type="log", nice=False, domain=[min(values) / 1.35, max(values) * 1.5] if values else [1, 10])
+
+
+def _ends(ours: pl.DataFrame) -> list[float]:
+    """Where our marks end."""
+    return [value for name in ("p10", "p50_low", "p50_high", "p90") for value in ours[name].drop_nulls()]
 
 
 def _kind() -> pl.Expr:
@@ -111,7 +116,7 @@ def _hardware() -> alt.Scale:
 
 
 def _ours(this: Comparison, ours: pl.DataFrame, x: alt.Scale) -> AnyChart:
-    title = "Measured by this pipeline: median, bar from p10 to p90, n requests"
+    title = "Measured by this pipeline: median with its 95 % interval, bar from p10 to p90, n requests"
     if ours.is_empty():
         text = "Nothing measured for this family yet. `make plan` tells which key is missing."
         return theme.said(text, theme.small(title))
@@ -120,11 +125,12 @@ def _ours(this: Comparison, ours: pl.DataFrame, x: alt.Scale) -> AnyChart:
     color = alt.Color("kind:N", scale=_hardware(), legend=None)
     base = alt.Chart(data).encode(y=_y(data, "p50", this), color=color, tooltip=_told(ours, this))
     spread = base.mark_bar(height=7, opacity=0.35, cornerRadius=3).encode(x=_x(this, "p10", x), x2="p90:Q")
+    interval = base.mark_rule(strokeWidth=2).encode(x=_x(this, "p50_low", x), x2="p50_high:Q")
     median = base.mark_point(filled=True, size=110, opacity=1).encode(x=_x(this, "p50", x))
     text = base.mark_text(align="left", dx=10, dy=-9, fontSize=11).encode(
         x=_x(this, "p50", x), text="text:N", color=alt.value(theme.INK)
     )
-    return _panel(alt.layer(spread, median, text), data, title)
+    return _panel(alt.layer(spread, interval, median, text), data, title)
 
 
 def _theirs(this: Comparison, theirs: pl.DataFrame, x: alt.Scale) -> AnyChart:
@@ -157,7 +163,7 @@ def _theirs(this: Comparison, theirs: pl.DataFrame, x: alt.Scale) -> AnyChart:
 
 def _told(frame: pl.DataFrame, this: Comparison) -> list[alt.Tooltip]:
     """Everything known of a mark, on hover."""
-    numbers = {"p10", "p50", "p90", "value"}
+    numbers = {"p10", "p50", "p50_low", "p50_high", "p90", "value"}
     return [
         alt.Tooltip(f"{name}:Q", format=this.format) if name in numbers else alt.Tooltip(f"{name}:N")
         for name in frame.columns

@@ -20,7 +20,7 @@ ORDER BY label, m.request_id
 """
 
 SUMMARY = """
-SELECT t.title || ', ' || s.scenario AS label, s.p10, s.p50, s.p90, s.n, s.rounds
+SELECT t.title || ', ' || s.scenario AS label, s.p10, s.p50, s.p50_low, s.p50_high, s.p90, s.n, s.rounds
 FROM summary AS s JOIN targets AS t USING (night, target)
 WHERE t.kind = 'local' AND s.provenance = 'measured' AND s.night = (SELECT max(night) FROM summary)
   AND s.metric = $metric
@@ -43,6 +43,7 @@ WHERE kind = 'local' AND status = 'recorded' AND night = (SELECT max(night) FROM
 ORDER BY target
 """
 
+TOLD = ("p10", "p50", "p50_low", "p50_high", "p90", "n", "rounds")
 NOTHING = "No local target was measured. `make demo` measures one."
 
 
@@ -101,7 +102,8 @@ def _draw_local(this: Local, title: str, con: duckdb.DuckDBPyConnection) -> AnyC
         return theme.said(NOTHING, alt.TitleParams(title))
     machine = [f"{what}; {where}" for what, where in con.sql(MACHINE).fetchall()]
     note = (
-        f"{this.better} is better; each dot is a {this.grain}, the bar runs from p10 to p90, the tick is the median"
+        f"{this.better} is better; each dot is a {this.grain}, the bar runs from p10 to p90, the tick is the "
+        "median, the line through it its 95 % interval (none with one round)"
     )
     head = alt.TitleParams(title, subtitle=[*machine, note])
     return _draw(dots, spread, this.unit).properties(width=theme.WIDTH, height=_height(spread), title=head)
@@ -120,9 +122,10 @@ def _draw(dots: pl.DataFrame, spread: pl.DataFrame, unit: str) -> AnyChart:
     beside = alt.Chart(spread.with_columns(text=text)).encode(y=y)
     blue = theme.HARDWARE["GPU"]
     bar = beside.mark_bar(height=12, opacity=0.25, color=blue, cornerRadius=3).encode(x="p10:Q", x2="p90:Q")
-    told = [alt.Tooltip(f"{name}:Q", format=",.1f") for name in ("p10", "p50", "p90", "n", "rounds")]
+    told = [alt.Tooltip(f"{name}:Q", format=",.1f") for name in TOLD]
+    interval = beside.mark_rule(strokeWidth=2, color=theme.INK).encode(x="p50_low:Q", x2="p50_high:Q", tooltip=told)
     tick = beside.mark_tick(thickness=3, size=20, color=theme.INK).encode(x="p50:Q", tooltip=told)
     label = beside.mark_text(align="left", dy=-19, fontSize=11, color=theme.INK).encode(x="p50:Q", text="text:N")
     about = [alt.Tooltip(f"{name}:{'N' if kind == pl.String else 'Q'}") for name, kind in dots.schema.items()]
     points = alt.Chart(dots).mark_point(filled=True, size=26, opacity=0.45, color=blue, yOffset=13)
-    return alt.layer(bar, points.encode(x=x, y=y, tooltip=about), tick, label)
+    return alt.layer(bar, points.encode(x=x, y=y, tooltip=about), interval, tick, label)

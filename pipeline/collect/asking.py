@@ -73,7 +73,7 @@ def _openai_responses(question: Question) -> Body:
     }
 
 
-def _anthropic(question: Question) -> Body:
+def _plain_chat(question: Question) -> Body:
     return {
         "model": question.model,
         "messages": _messages(question),
@@ -134,8 +134,9 @@ DIALECTS: dict[str, Dialect] = {
     "openai-completions": Dialect("/completions", _openai_completions),
     "openai-responses": Dialect("/responses", _openai_responses),
     "anthropic-messages": Dialect(
-        "/messages", _anthropic, ("x-api-key", "{key}"), headers={"anthropic-version": "2023-06-01"}
+        "/messages", _plain_chat, ("x-api-key", "{key}"), headers={"anthropic-version": "2023-06-01"}
     ),
+    "cohere-chat": Dialect("/chat", _plain_chat),
     "gemini": Dialect("/models/{model}:streamGenerateContent?alt=sse", _gemini, ("x-goog-api-key", "{key}")),
     "ollama-chat": Dialect("/api/chat", _ollama_chat, accept=_NDJSON),
     "ollama-generate": Dialect("/api/generate", _ollama_generate, accept=_NDJSON),

@@ -35,12 +35,14 @@ DOWNLOADS = (
     "early_stopping",
     "server_timings",
     "limits",
+    "changes",
     "published_figures",
 )
 
 LATEST = """
 SELECT l.title, l.model_title, coalesce(l.hardware, 'not known') AS hardware, l.scenario, l.requests_sent,
        l.success_rate, t.n, t.p10 AS ttft_p10, t.p50 AS ttft_p50, t.p90 AS ttft_p90,
+       t.p50_low AS ttft_low, t.p50_high AS ttft_high, s.p50_low AS speed_low, s.p50_high AS speed_high,
        s.p10 AS speed_p10, s.p50 AS speed_p50, s.p90 AS speed_p90, l.output_throughput_p50_tok_s AS throughput,
        coalesce(s.token_source, '–') AS token_source, l.provenance, i.instrument_error_ms,
        i.error_share AS ttft_error_share
@@ -66,6 +68,22 @@ FROM targets WHERE night = (SELECT max(night) FROM targets) ORDER BY status, tit
 """
 
 HIDDEN = "SELECT 1 FROM targets WHERE status = 'recorded' AND NOT may_publish LIMIT 1"
+
+PAIRS = """
+SELECT ours.title AS target, theirs.title AS other, ours.model_title, c.workload, c.scenario, c.metric, c.rounds,
+       c.ratio, c.ratio_low, c.ratio_high, coalesce(c.verdict, 'one round cannot tell') AS verdict
+FROM comparison AS c
+JOIN targets AS ours ON (ours.night, ours.target) = (c.night, c.target) AND ours.may_publish
+JOIN targets AS theirs ON (theirs.night, theirs.target) = (c.night, c.other) AND theirs.may_publish
+WHERE c.night = (SELECT max(night) FROM summary) AND c.metric IN ('ttft_ms', 'output_speed_tok_s')
+ORDER BY c.family, c.workload, c.scenario, c.metric, target, other
+"""
+
+CHANGES = """
+SELECT target, workload, scenario, metric, unit, night, before, after, ratio, ratio_low, ratio_high, is_recent
+FROM changes WHERE (night, target) IN (SELECT (night, target) FROM targets WHERE may_publish)
+ORDER BY night DESC, target, workload, scenario, metric
+"""
 
 RUNS = """
 SELECT night, min(started_at) AS first, count(*) AS runs, count(DISTINCT round) AS rounds,
@@ -124,7 +142,8 @@ def publish(layout: Layout, con: duckdb.DuckDBPyConnection) -> Path:
 
 
 def _page(layout: Layout, con: duckdb.DuckDBPyConnection, files: list[Download]) -> str:
-    drawn = {group: _charts(layout, group) for group in ("comparison", "local")}
+    drawn = {group: _charts(layout, group) for group in charts.GROUPS if group != "owner"}
+    [[nights]] = con.sql("SELECT count(DISTINCT night) FROM summary").fetchall()
     return (
         _environment()
         .get_template("page.html")
@@ -134,6 +153,9 @@ def _page(layout: Layout, con: duckdb.DuckDBPyConnection, files: list[Download])
             script=_bundle(),
             comparison=drawn["comparison"],
             local=drawn["local"],
+            trend=drawn["trend"] if nights > 1 else [],
+            changes=_rows(con, CHANGES),
+            pairs=_rows(con, PAIRS),
             latest=_rows(con, LATEST),
             targets=_rows(con, TARGETS),
             run=next(iter(_rows(con, RUNS)), None),
@@ -215,9 +237,10 @@ def _downloads(layout: Layout, con: duckdb.DuckDBPyConnection) -> list[Download]
 def _shown(con: duckdb.DuckDBPyConnection, name: str) -> str:
     """A table without the figures of targets that may not be shown. `targets` is whole."""
     columns = con.sql(f'SELECT * FROM "{name}" LIMIT 0').columns  # noqa: S608 - names from the list above
-    of_targets = name != "targets" and {"night", "target"} <= set(columns)
-    keep = "WHERE (night, target) IN (SELECT (night, target) FROM targets WHERE may_publish)" if of_targets else ""
-    return f'SELECT * FROM "{name}" {keep} ORDER BY ALL'  # noqa: S608 - as above
+    who = [column for column in ("target", "other") if {"night", column} <= set(columns) and name != "targets"]
+    keep = [f"(night, {column}) IN (SELECT (night, target) FROM targets WHERE may_publish)" for column in who]
+    where = " AND ".join(keep) or "true"
+    return f'SELECT * FROM "{name}" WHERE {where} ORDER BY ALL'  # noqa: S608 - as above
 
 
 def _download(path: Path, what: str) -> Download:

@@ -1,11 +1,11 @@
 """Where a series of nights changed its level, with a stated rate of false alarms.
 
-The statistic is the largest standardised rank sum (Wilcoxon's) over all stretches of nights against the others,
-so that a level that comes and goes is seen like one that stays: circular binary segmentation. Ranks make its
-distribution on quiet nights the same whatever the noise looks like, so it is known by simulation, once for each
-length. Many series are looked at together, and those are cut that Benjamini and Hochberg keep: where nothing
-changed anywhere, the chance that anything is marked is `FALSE_ALARM_RATE`. A series is cut at the clearer edge of
-its stretch, and its parts are looked at again.
+The statistic is the least likely rank sum (Wilcoxon's) over all stretches of nights against the others, so that a
+level that comes and goes is seen like one that stays: circular binary segmentation. Ranks make its distribution on
+quiet nights the same whatever the noise looks like, so it is known by simulation, once for each length. Many series
+are looked at together, and those are cut that Benjamini and Hochberg keep: where nothing changed anywhere, the
+chance that anything is marked is `FALSE_ALARM_RATE`. A series is cut at the clearer edge of its stretch, where the
+values fall best into two levels, and its parts are looked at again.
 
 What is assumed: quiet nights could have come in any order. A slow drift or a weekly rhythm is a change, too.
 """
@@ -63,15 +63,27 @@ def best_cut(values: Floats) -> Cut | None:
     scores = _scores(stats.rankdata(values)[None, :])[0]
     best = int(scores.argmax())
     by_luck = _by_luck(values.size)
-    as_good = by_luck.size - np.searchsorted(by_luck, scores[best] - 1e-4)
+    as_good = by_luck.size - np.searchsorted(by_luck, scores[best])
     return Cut(_clearer_edge(values, int(starts[best]), int(ends[best])), float((1 + as_good) / (1 + by_luck.size)))
 
 
 def _clearer_edge(values: Floats, start: int, end: int) -> int:
-    """Of a stretch, the edge at which the nights beside it differ more."""
+    """Of a stretch, the edge at which the nights beside it differ more.
+
+    Ranks tell that levels differ and not by how much, so the edge itself is put where the values lie closest to
+    the medians of both sides.
+    """
     inside = values[start:end]
-    edges = [(start, values[:start]), (end, values[end:])]
-    return max((_distance(beside, inside), edge) for edge, beside in edges if beside.size)[1]
+    edges = [(0, end, values[:start]), (start, values.size, values[end:])]
+    spans = [(_distance(beside, inside), first, last) for first, last, beside in edges if beside.size]
+    _, first, last = max(spans)
+    places = range(first + LEAST_NIGHTS, last - LEAST_NIGHTS + 1)
+    return min(places, key=lambda at: _spread(values[first:at]) + _spread(values[at:last]))
+
+
+def _spread(values: Floats) -> float:
+    """Summed distance from the median."""
+    return float(np.abs(values - np.median(values)).sum())
 
 
 def _distance(some: Floats, others: Floats) -> float:
@@ -81,9 +93,9 @@ def _distance(some: Floats, others: Floats) -> float:
     return float(abs(away) / np.sqrt(some.size * others.size * (n + 1) / 12))
 
 
-@lru_cache(maxsize=1024)
-def _stretches(n: int) -> tuple[Places, Places, Scores]:
-    """All stretches of n nights: first night, end, and what standardises a rank sum over it.
+@lru_cache(maxsize=256)
+def _stretches(n: int) -> tuple[Places, Places, Places]:
+    """All stretches of n nights: first night, end, and how many nights lie inside or outside, whichever is fewer.
 
     Neither a stretch nor what lies beside it is shorter than `LEAST_NIGHTS`.
     """
@@ -92,20 +104,36 @@ def _stretches(n: int) -> tuple[Places, Places, Scores]:
     beside = [np.where(one == 0, LEAST_NIGHTS, one) for one in (starts, n - ends)]
     shortest = np.minimum.reduce([ends - starts, starts + n - ends, *beside])
     starts, ends = (one[shortest >= LEAST_NIGHTS] for one in (starts, ends))
-    length = ends - starts
-    return starts, ends, np.sqrt(12 / (length * (n - length) * (n + 1.0))).astype(np.float32)
+    return starts, ends, np.minimum(ends - starts, n - (ends - starts))
+
+
+@lru_cache(maxsize=256)
+def _surprise(n: int) -> Scores:
+    """-log of the chance that k of n ranks [row] sum up to at least so far from their mean [column: in halves]."""
+    fewer, sums = n // 2, n * (n + 1) // 2
+    ways = np.zeros((fewer + 1, sums + 1))  # to choose k ranks with this sum
+    ways[0, 0] = 1
+    for rank in range(1, n + 1):
+        ways[1:, rank:] += ways[:-1, :-rank].copy()
+    found = np.zeros((fewer + 1, fewer * (n - fewer) + 1), np.float32)
+    for k in range(1, fewer + 1):
+        away = np.abs(2 * np.arange(sums + 1) - k * (n + 1))
+        by_distance = np.bincount(away[ways[k] > 0], ways[k][ways[k] > 0], minlength=found.shape[1])
+        at_least = np.cumsum(by_distance[::-1])[::-1] / by_distance.sum()
+        found[k] = -np.log(np.maximum(at_least, np.finfo(float).tiny))
+    return found
 
 
 def _scores(ranks: Floats) -> Scores:
-    """Of each row of ranks and each stretch: the standardised distance of its rank sum from the mean."""
+    """Of each row of ranks and each stretch: how surprising its rank sum is; ties make it look less so."""
     n = ranks.shape[1]
-    starts, ends, scale = _stretches(n)
-    away = np.cumsum(np.pad(ranks - (n + 1) / 2, ((0, 0), (1, 0))), axis=1, dtype=np.float32)
-    scores: Scores = np.abs(away[:, ends] - away[:, starts]) * scale
+    starts, ends, fewer = _stretches(n)
+    halves = np.pad(2 * ranks - (n + 1), ((0, 0), (1, 0))).astype(np.int32).cumsum(axis=1, dtype=np.int32)
+    scores: Scores = _surprise(n)[fewer, np.abs(halves[:, ends] - halves[:, starts])]
     return scores
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=256)
 def _by_luck(n: int) -> Scores:
     """Best scores of quiet series of this length, ascending."""
     rng = np.random.default_rng((SEED, n))

@@ -42,8 +42,8 @@ COLUMNS = {
 }
 
 TITLE = (
-    f"One row a change of level in the nightly medians of the latest {LATEST_NIGHTS} nights. Where nothing "
-    f"changed, the chance that anything is marked is {changepoint.FALSE_ALARM_RATE:.0%}, over all series together"
+    f"One row a change of level in the medians of the latest {LATEST_NIGHTS} nights. Where nothing changed, the "
+    f"chance that anything is marked is {changepoint.FALSE_ALARM_RATE:.0%}, over all series together"
 )
 
 _SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {

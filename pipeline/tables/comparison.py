@@ -1,6 +1,7 @@
 """One row a pair of targets × workload × scenario × metric of a family: how they differ, compared by round."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from functools import cache
 from itertools import combinations
 from typing import Any
 
@@ -47,9 +48,6 @@ _SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     **{f"{of}{end}": pl.Float64 for of in ("difference", "ratio") for end in ("", "_low", "_high")},
 }
 
-Values = Mapping[int, np.ndarray[tuple[int], np.dtype[np.float64]]]
-"""The values of a target by round."""
-
 
 def build(ttft: pl.DataFrame, output_speed: pl.DataFrame, throughput: pl.DataFrame) -> pl.DataFrame:
     """Every target with every other of its family, workload and scenario."""
@@ -86,13 +84,16 @@ def _pairs(group: pl.DataFrame) -> Iterator[dict[str, Any]]:
     for row in group.iter_rows(named=True):
         targets.setdefault(row["target"], {})[row["round"]] = np.array(row["value"])
     streams = {name: stream for stream, name in enumerate(targets)}
+
+    @cache
+    def rounds(name: str, numbers: tuple[int, ...]) -> Rounds:
+        return Rounds.of([targets[name][number] for number in numbers], streams[name])
+
     for target, other in combinations(targets, 2):
-        shared = sorted(targets[target].keys() & targets[other].keys())
+        shared = tuple(sorted(targets[target].keys() & targets[other].keys()))
         if shared:
-            ours, theirs = (
-                Rounds.of([targets[name][number] for number in shared], streams[name]) for name in (target, other)
-            )
-            yield {"target": target, "other": other, "rounds": len(shared), **_compared(ours, theirs)}
+            compared = _compared(rounds(target, shared), rounds(other, shared))
+            yield {"target": target, "other": other, "rounds": len(shared), **compared}
 
 
 def _compared(ours: Rounds, theirs: Rounds) -> dict[str, Any]:

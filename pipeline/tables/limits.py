@@ -3,15 +3,13 @@
 import polars as pl
 
 from pipeline.decode import headers, limits
+from pipeline.tables import answered
 from pipeline.tables.keys import KEYS
 from pipeline.tables.recorded import Recorded
 
 INPUTS = ("trace", "requests")
 
 _STATED = {
-    "region": pl.String,
-    "edge": pl.String,
-    "provider_request_id": pl.String,
     "subject": pl.String,
     "period": pl.String,
     "allowed": pl.Float64,
@@ -23,9 +21,8 @@ COLUMNS = {
     **KEYS,
     "provider": "Who runs the endpoint",
     "http_status": "HTTP status code",
-    "region": "Where the request was answered, as the response says",
-    "edge": "Site of the content network in front, as the response says",
-    "provider_request_id": "The provider's own id of the request",
+    "region": answered.NAMES["region"],
+    "provider_request_id": answered.NAMES["provider_request_id"],
     "subject": "What is limited: requests, tokens, input_tokens, …; retry: how long to wait before asking again",
     "period": "second, minute, hour, day or month; null where neither header nor documentation says",
     "allowed": "How much the window allows; null where it is not said or not limited",
@@ -36,13 +33,7 @@ COLUMNS = {
 
 def build(recorded: Recorded, requests: pl.DataFrame) -> pl.DataFrame:
     """Read the headers of every response."""
-    answered = recorded.requests.select("request_id", "response_headers").iter_rows()
-    rows = [row for request_id, pairs in answered for row in _rows(request_id, headers.by_name(pairs))]
+    responses = recorded.requests.select("request_id", "response_headers").iter_rows()
+    rows = [(one, *limit) for one, pairs in responses for limit in limits.read(headers.by_name(pairs))]
     stated = pl.DataFrame(rows, schema={"request_id": pl.String, **_STATED}, orient="row")
     return requests.join(stated, on="request_id").select(*COLUMNS).sort("request_id", "subject", "period")
-
-
-def _rows(request_id: str, found: dict[str, str]) -> list[tuple[object, ...]]:
-    said = headers.read(found)
-    who = (request_id, said.region, said.edge, said.provider_request_id)
-    return [(*who, *limit) for limit in limits.read(found)]

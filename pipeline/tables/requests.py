@@ -4,6 +4,7 @@ import polars as pl
 
 from pipeline.decode import tokens
 from pipeline.decode.status import WITH_METRICS, content_type, status
+from pipeline.tables import answered
 from pipeline.tables.keys import KEYS
 from pipeline.tables.recorded import Recorded
 from pipeline.tables.runs import load_kind
@@ -68,6 +69,7 @@ COLUMNS = {
     "model_echoed": "The id that the response carries",
     "system_fingerprint": "As the provider gave it",
     "response_id": "As the provider gave it",
+    **answered.NAMES,
     "error_code": "In-band or body error, its code",
     "error_message": "In-band or body error, its message",
     "clock_source": "What stamped the reads",
@@ -88,6 +90,7 @@ def build(recorded: Recorded, events: pl.DataFrame) -> pl.DataFrame:
         facts.join(windows(facts), on="run_id", how="left")
         .with_columns(status=status(), phase=phase())
         .with_columns(has_metrics=pl.col("status").is_in(WITH_METRICS), **_token_columns())
+        .with_columns(served_by=pl.coalesce("served_by_stream", "served_by"))
         .select(*COLUMNS)
         .sort("request_id")
     )
@@ -121,6 +124,7 @@ def _facts(recorded: Recorded) -> pl.DataFrame:
         recorded.requests.rename({"model": "model_id"})
         .with_columns(content_type())
         .drop("request_body", "response_headers", "url")
+        .join(answered.names(recorded.requests), on="request_id", how="left")
         .join(runs, on="run_id", how="left")
     )
 
@@ -140,6 +144,7 @@ def _marks(events: pl.DataFrame) -> pl.DataFrame:
         "model_echoed": "model",
         "system_fingerprint": "system_fingerprint",
         "response_id": "response_id",
+        "served_by_stream": "served_by",
         "error_code": "error_code",
         "error_message": "error_message",
     }

@@ -2,8 +2,7 @@
 
 import polars as pl
 
-from pipeline.decode import headers
-from pipeline.tables import metrics
+from pipeline.tables import answered, metrics
 from pipeline.tables.keys import KEYS
 from pipeline.tables.recorded import Recorded
 
@@ -37,9 +36,9 @@ COLUMNS = {
     "dialect": "Wire protocol",
     "is_warmup": "True for requests that are left out of every metric",
     "status": "How the request ended",
-    "served_by": "Who really answered, where a gateway names it",
-    "region": "Where it was answered, as the response says",
-    "provider_request_id": "The provider's own id of the request",
+    "served_by": answered.NAMES["served_by"],
+    "region": answered.NAMES["region"],
+    "provider_request_id": answered.NAMES["provider_request_id"],
     **{name: f"The server's account: {meaning}" for name, meaning in _SERVER.items()},
     "server_head_ms": "The server's account: its front end's wait for the head of the response",
     "server_first_token_ms": "server_ttft_ms, else queue + load + prefill where prefill is told",
@@ -55,14 +54,10 @@ COLUMNS = {
 
 def build(recorded: Recorded, requests: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
     """The last value of each column that a stream carried; a header counts where the stream was silent."""
-    told = _in_stream(events).join(_in_headers(recorded), on="request_id", how="full", coalesce=True)
-    told = told.with_columns(
-        *(
-            pl.coalesce(name, f"{name}_header")
-            for name in (*_SERVER, "served_by")
-            if f"{name}_header" in told.columns
-        )
-    ).filter(pl.any_horizontal(pl.col(*_SERVER, "server_head_ms").is_not_null()))
+    stated = answered.times(recorded.requests)
+    told = _in_stream(events).join(stated, on="request_id", how="full", coalesce=True, suffix="_stated")
+    known = [pl.coalesce(name, f"{name}_stated") for name in _SERVER if name in stated.columns]
+    told = told.with_columns(known).filter(pl.any_horizontal(pl.col(*_SERVER, "server_head_ms").is_not_null()))
     return (
         requests.join(told, on="request_id", how="inner")
         .with_columns(*_ours(), *_derived())
@@ -73,20 +68,8 @@ def build(recorded: Recorded, requests: pl.DataFrame, events: pl.DataFrame) -> p
 
 
 def _in_stream(events: pl.DataFrame) -> pl.DataFrame:
-    last = [pl.col(name).drop_nulls().last() for name in (*_SERVER, "served_by")]
+    last = [pl.col(name).drop_nulls().last() for name in _SERVER]
     return events.sort("request_id", "event_index").group_by("request_id", maintain_order=True).agg(*last)
-
-
-def _in_headers(recorded: Recorded) -> pl.DataFrame:
-    schema = {
-        "request_id": pl.String,
-        **dict.fromkeys(("provider_request_id", "region", "edge", "served_by_header"), pl.String),
-        **dict.fromkeys(("server_head_ms", "server_queue_ms_header", "server_prefill_ms_header"), pl.Float64),
-        "server_ttft_ms_header": pl.Float64,
-    }
-    answered = recorded.requests.select("request_id", "response_headers").iter_rows()
-    rows = [(request_id, *headers.read(headers.by_name(pairs))) for request_id, pairs in answered]
-    return pl.DataFrame(rows, schema=schema, orient="row")
 
 
 def _ours() -> list[pl.Expr]:

@@ -1,8 +1,9 @@
 import json
+from datetime import date
 
 import pytest
 
-from pipeline import charts, publish, warehouse
+from pipeline import charts, publish, tables, warehouse
 from pipeline.charts.chart import FAMILIES
 from tests import nights, streams
 
@@ -90,6 +91,33 @@ def test_the_published_figures_are_drawn_when_nothing_was_measured(layout):
 def test_every_request_of_a_local_target_is_a_dot(con):
     dots = [row for row in data("local_ttft", con) if "request_id" in row]
     assert [row["value"] for row in dots] == [300, 300, 300]
+
+
+def test_a_trend_needs_two_nights_and_says_so(con):
+    assert any("two nights" in str(row.get("text")) for row in data("trend_ttft", con))
+
+
+def test_the_trend_marks_the_night_of_a_change_and_leaves_missing_nights_out(layout, monkeypatch):
+    nights.record(layout, target="hosted", **HOSTED)
+    nights.record(layout, target="fake", **{**HOSTED, "provenance": "simulated"})
+    publish.build_night(layout, streams.NIGHT)
+    nights.stage_more(layout, streams.NIGHT, [1.0] * 12 + [1.5] * 4)
+    for name in tables.tables():
+        layout.table(name, date(2026, 11, 28)).unlink()
+    monkeypatch.setattr("pipeline.checks.ensure", lambda *_: [])
+    publish.publish_warehouse(layout)
+    with warehouse.connect(layout) as con:
+        rows = data("trend_ttft", con)
+        spec = json.dumps(charts.specification(named("trend_ttft"), con))
+    assert "FAKE" not in spec
+    assert [(row["night"], row["change"]) for row in rows if row["change"]] == [("2026-12-07", "× 1.5")]
+    assert [row["stretch"] for row in rows] == [1] * 4 + [2] * 12
+    assert [row["p50"] for row in rows] == [300] * 12 + [450] * 4
+
+
+def test_the_interval_of_a_median_is_drawn_beside_it(con):
+    for name in ("local_ttft", "output_speed_llama_8b"):
+        assert {"p50_low", "p50_high"} <= {field for row in data(name, con) for field in row}, name
 
 
 def test_files_are_written_and_the_same_warehouse_gives_the_same_bytes(con, layout):

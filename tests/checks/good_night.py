@@ -171,6 +171,9 @@ def _request(index: int) -> dict[str, Any]:
         "error": None if index in SUCCESSES else "peer said nothing more",
         "tokens_requested": 8,
         "model_id": "smollm2-135m-instruct",
+        "provider_request_id": f"req_{index}",
+        "region": "here",
+        "served_by": "local",
         "clock_source": "user-space monotonic",
     }
     return {**request, **(_refused() if index == 11 else _answered(index))}

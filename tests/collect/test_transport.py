@@ -80,6 +80,40 @@ def test_an_interim_response_is_not_the_response():
     assert (recording.status, body(recording)) == (200, b"x")
 
 
+def test_bytes_behind_a_response_are_ignored_and_their_connection_is_not_used_again():
+    more = b"HTTP/1.1 500 no\r\nx-request-id: no\r\ncontent-length: 2\r\n\r\nno"
+    with serving([b"".join(chunked(b"x")) + more]) as server:
+        recordings = send(server.url, times=3)
+        assert server.connections == 3
+    assert [(one.outcome, one.status, body(one)) for one in recordings] == [("ended", 200, b"x")] * 3
+    assert ("x-request-id", "no") not in recordings[0].headers
+
+
+@pytest.mark.parametrize("end", [None, b"HTTP/1.1 408 Request Timeout\r\n\r\n"])
+def test_a_connection_on_which_something_came_while_it_was_idle_is_not_used_again(end):
+    async def run(url):
+        recordings = [Recording(), Recording()]
+        async with httpx.AsyncClient(transport=StampedTransport()) as client:
+            for recording in recordings:
+                more = {"recording": recording}
+                await client.send(client.build_request("POST", url, content=b"{}", extensions=more), stream=True)
+                time.sleep(0.2)  # noqa: ASYNC251 - the loop is busy, and has not seen it yet
+        return recordings
+
+    with serving([*chunked(b"x"), 0.05, end]) as server:
+        recordings = uvloop.run(run(server.url))
+        assert server.connections == 2
+    assert [body(one) for one in recordings] == [b"x", b"x"]
+
+
+def test_a_break_in_the_first_read_keeps_the_body_and_not_the_head():
+    head = HEAD + b"set-cookie: sk-planted\r\ntransfer-encoding: chunked\r\n\r\n"
+    with serving([head + b"9\r\ndata: a\n\n\r\nzz\r\nrest", 0.05, None]) as server:
+        recording = only(server.url)
+    assert recording.outcome == "bad_framing"
+    assert body(recording) == b"data: a\n\n\r\nzz\r\nrest"
+
+
 def test_a_header_that_is_no_ascii_is_kept_and_harms_nothing():
     with serving(chunked(b"x", head=HEAD + b"x-request-id: caf\xc3\xa9 \xff\r\n")) as server:
         recording = only(server.url)
@@ -251,6 +285,14 @@ def test_over_tls_the_body_is_the_same_and_every_read_has_its_stamp(certificate)
         assert len(recording.stamps_ns) >= len(script)
     assert first.tls_ns > 0
     assert (second.is_connection_reused, second.tls_ns) == (True, None)
+
+
+def test_session_tickets_are_no_bytes_of_the_response(certificate):
+    trusting = ssl.create_default_context(cafile=str(certificate.path))
+    with serving([0.1, *chunked(b"data: a\n\n")], tls=certificate.server()) as server:
+        (recording,) = send(server.secure_url, verify=trusting)
+    assert recording.stamps_ns[0] - recording.sent_ns > 100_000_000
+    assert len(recording.stamps_ns) == len(recording.payloads)
 
 
 def test_the_certificates_of_the_environment_are_trusted(certificate, monkeypatch):

@@ -76,6 +76,54 @@ STREAMS: dict[str, tuple[str, int, str | None, int | None, int | None]] = {
     "xai/grok3mini_reasoning_stream": ("complete", 401, "stop", None, None),
 }
 
+# fixture of a protocol of its own: dialect, and the same as above
+OWN: dict[str, tuple[str, tuple[str, int, str | None, int | None, int | None]]] = {
+    "anthropic/gzip_content_encoding_sse": ("anthropic-messages", ("complete", 3, "end_turn", 19, 9)),
+    "anthropic/haiku_stream_reads": ("anthropic-messages", ("complete", 48, "end_turn", 55, 151)),
+    "bedrock/converse_stream_eventstream": ("bedrock-converse", ("length", 1, "max_tokens", 8, 10)),
+    "google/gemini_stream_crlf": ("gemini", ("complete", 1, "STOP", 18, 1422)),
+    "ibm_watsonx/generate_stream": ("watsonx", ("complete", 10, "eos_token", 8, 11)),
+    "ollama/native_chat_ndjson": ("ollama-chat", ("complete", 49, "stop", 17, 50)),
+    "ollama/native_chat_ndjson_thinking": ("ollama-chat", ("complete", 2047, "stop", 83, 2050)),
+    "replicate/llama_stream_native_sse": ("replicate", ("complete", 23, "done", None, None)),
+    "tgi/llama2_generate_stream_native_nospace": ("tgi", ("complete", 51, "eos_token", None, None)),
+    "triton_trtllm/generate_stream_native_no_done": ("triton", ("truncated", 11, None, None, None)),
+}
+
+# fixture: what its server tells of its own time, rounded to whole ms and tokens a second
+TIMED: dict[str, dict[str, int]] = {
+    "_synthetic/fireworks_perf_metrics_final_chunk": {"ttft_ms": 121, "total_ms": 134},
+    "azure/gpt5mini_prompt_filter_first_chunk": {"queue_ms": 152, "ttft_ms": 230, "total_ms": 2074},
+    "bedrock/converse_stream_eventstream": {"total_ms": 625},
+    "cerebras/gptoss120b_reasoning_stream_no_done": {
+        "queue_ms": 184, "prefill_ms": 16, "decode_ms": 42, "total_ms": 244,
+    },
+    "cerebras/qwen3_instruct_stream_nov2025": {
+        "queue_ms": 2104, "prefill_ms": 16, "decode_ms": 37, "total_ms": 2159,
+    },
+    "cerebras/structured_output_tools_chunks": {"queue_ms": 3, "prefill_ms": 13, "decode_ms": 220, "total_ms": 344},
+    "gpustack_llama_box/qwen3_stream_server_ttft": {"ttft_ms": 39, "prefill_tok_s": 388, "output_tok_s": 59},
+    "groq/gptoss120b_reasoning_stream": {"queue_ms": 202, "prefill_ms": 5, "decode_ms": 221, "total_ms": 226},
+    "groq/kimi_k2_simple_stream": {"queue_ms": 193, "prefill_ms": 11, "decode_ms": 9, "total_ms": 20},
+    "groq/kimi_k2_tool_stream": {"queue_ms": 201, "prefill_ms": 27, "decode_ms": 103, "total_ms": 130},
+    "groq/llama31_8b_stream_usage": {"queue_ms": 284, "prefill_ms": 11, "decode_ms": 86, "total_ms": 96},
+    "groq/llama31_8b_tool_object_stream": {"queue_ms": 203, "prefill_ms": 22, "decode_ms": 30, "total_ms": 52},
+    "groq/openllmetry_llama_stream_headers": {"queue_ms": 282, "prefill_ms": 3, "decode_ms": 61, "total_ms": 64},
+    "huggingface_router/chatlas_router_stream": {"queue_ms": 0, "prefill_ms": 2, "decode_ms": 1, "total_ms": 5},
+    "llama_cpp/draft_or_prompt_cache_probe": {
+        "prefill_ms": 9, "decode_ms": 48, "prefill_tok_s": 108, "output_tok_s": 146,
+    },
+    "llama_cpp/gptoss_stream_timings": {
+        "prefill_ms": 9, "decode_ms": 484, "prefill_tok_s": 111, "output_tok_s": 118,
+    },
+    "llama_cpp/tool_call_cut_mid_arguments": {
+        "prefill_ms": 19, "decode_ms": 336, "prefill_tok_s": 53, "output_tok_s": 56,
+    },
+    "ollama/native_chat_ndjson": {"load_ms": 2, "prefill_ms": 314, "decode_ms": 1578, "total_ms": 1897},
+    "ollama/native_chat_ndjson_thinking": {"load_ms": 66, "prefill_ms": 28, "decode_ms": 47843, "total_ms": 50880},
+    "vercel_gateway/claude_stream": {"total_ms": 3912},
+}  # fmt: skip
+
 # fixture: HTTP status, error code
 BODIES: dict[str, tuple[int, str | None]] = {
     "_synthetic/err_429_groq_style_with_retry_after": (429, "rate_limit_exceeded"),

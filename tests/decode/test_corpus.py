@@ -15,10 +15,12 @@ from typing import Any
 import polars as pl
 import pytest
 
-from pipeline.decode import events
+from pipeline.decode import events, headers, limits
+from pipeline.decode.dialects import known
+from pipeline.decode.events import SCHEMA
 from pipeline.decode.sse import Parser
 
-from .corpus_expected import BODIES, STREAMS
+from .corpus_expected import BODIES, OWN, STREAMS, TIMED
 from .recording import boiled_down, ended, recorded
 from .reference import parse
 
@@ -41,10 +43,12 @@ def body_of(name: str) -> bytes:
 
 
 def facts_of(name: str) -> dict[str, Any]:
-    """Status and headers as a trace holds them."""
-    headers = told(name, "headers")
-    pairs = [{"name": key.lower(), "value": value} for key, value in headers["headers"]]
-    return {"request_id": name, "http_status": headers["status"], "response_headers": pairs}
+    """Status, headers and dialect as a trace holds them."""
+    answered = told(name, "headers")
+    pairs = [{"name": key.lower(), "value": value} for key, value in answered["headers"]]
+    dialect = OWN[name][0] if name in OWN else "openai-chat"
+    facts = {"request_id": name, "http_status": answered["status"], "response_headers": pairs}
+    return {**facts, "dialect": dialect}
 
 
 def pieces_of(name: str) -> list[bytes]:
@@ -119,8 +123,88 @@ def test_a_stream_says_what_plain_json_says(name: str, corpus_rows: list[str]) -
     assert (row["content"] or "") == deltas_of(name, "content", "text")
     assert (row["reasoning"] or "") == deltas_of(name, "reasoning", "reasoning_content")
     assert (row["tool_calls"] or "") == calls_of(name)
-    shown = [str(item) if item is not None else "–" for item in counts]
-    corpus_rows.append(f"openai-chat  {name:58} {row['status']:15} {' '.join(f'{item:>10}' for item in shown)}")
+    corpus_rows.append(shown("openai-chat", name, row))
+
+
+def shown(dialect: str, name: str, row: dict[str, Any]) -> str:
+    counts = row["token_event_count"], row["finish_reason"], row["prompt_tokens"], row["completion_tokens"]
+    said = [str(item) if item is not None else "–" for item in counts]
+    return f"{dialect:18}  {name:58} {row['status']:15} {' '.join(f'{item:>10}' for item in said)}"
+
+
+def in_json(value: Any, *keys: str) -> str:
+    """All text under `keys`, wherever it stands: the plainest reading of a stream there is."""
+    if isinstance(value, list):
+        return "".join(in_json(item, *keys) for item in value)
+    if not isinstance(value, dict):
+        return ""
+    texts = [item if key in keys and isinstance(item, str) else in_json(item, *keys) for key, item in value.items()]
+    return "".join(texts)
+
+
+def objects_of(name: str) -> list[Any]:
+    body = body_of(name)
+    lines = [data for _, data in parse(body)] or body.decode("utf-8", "replace").split("\n")
+    return [json.loads(line) for line in lines if line.startswith("{")]
+
+
+PLAIN = {
+    "anthropic-messages": ("text",),
+    "gemini": ("text",),
+    "ollama-chat": ("content",),
+    "triton": ("text_output",),
+    "watsonx": ("generated_text",),
+}
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_a_stream_of_a_protocol_of_its_own_is_understood(name: str, corpus_rows: list[str]) -> None:
+    dialect, expected = OWN[name]
+    row = ended([body_of(name)], **facts_of(name))
+    counts = row["token_event_count"], row["finish_reason"], row["prompt_tokens"], row["completion_tokens"]
+    assert (row["status"], *counts) == expected
+    if dialect in PLAIN:
+        assert row["content"] == in_json(objects_of(name), *PLAIN[dialect])
+    assert row["content"]
+    corpus_rows.append(shown(dialect, name, row))
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in BODIES])
+def test_a_server_s_own_times_are_found_and_none_is_made_up(name: str) -> None:
+    found = events.decode(*recorded([body_of(name)], **facts_of(name)))
+    columns = [column for column in SCHEMA if column.startswith("server_")]
+    last = {column.removeprefix("server_"): found[column].drop_nulls().to_list()[-1:] for column in columns}
+    told_by_groq = TIMED["groq/llama31_8b_stream_usage"] if is_derived_from_groq(name) else {}
+    expected = TIMED.get(name, told_by_groq)
+    assert {column: round(value) for column, values in last.items() for value in values} == expected
+
+
+def is_derived_from_groq(name: str) -> bool:
+    return name.startswith("_synthetic/") and b"queue_time" in body_of(name)
+
+
+@pytest.mark.parametrize("dialect", sorted(known()))
+@pytest.mark.parametrize("name", NAMES)
+def test_no_fixture_raises_in_any_dialect_and_none_looks_whole_in_another(name: str, dialect: str) -> None:
+    row = ended([body_of(name)], **{**facts_of(name), "dialect": dialect})
+    is_own = facts_of(name)["dialect"] == dialect or {dialect, facts_of(name)["dialect"]} in ALIKE
+    assert is_own or row["status"] not in ("complete", "length")
+
+
+ALIKE = (
+    {"openai-chat", "openai-completions"},
+    {"ollama-chat", "ollama-generate"},
+    {"bedrock-converse", "bedrock-invoke"},
+)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_headers_are_read_and_their_limits_state_something(name: str) -> None:
+    found = headers.by_name(facts_of(name)["response_headers"])
+    headers.read(found)
+    stated = [header for header in found if "ratelimit" in header or header.startswith("retry-after")]
+    is_unlimited = all(float(found[header]) > 2**62 for header in stated if found[header].isdigit())
+    assert bool(limits.read(found)) == bool(stated) or is_unlimited
 
 
 @pytest.mark.parametrize("name", BODIES)
@@ -131,12 +215,10 @@ def test_a_body_that_is_no_stream_names_its_error(name: str, corpus_rows: list[s
     assert found["event_type"].to_list() == ["body"]
     assert (row["http_status"], row["error_code"]) == BODIES[name]
     assert row["status"] == ("http_error" if row["http_status"] >= 400 else "not_a_stream")
-    corpus_rows.append(f"body         {name:58} {row['status']:15} {row['http_status']} {row['error_code'] or '–'}")
+    corpus_rows.append(f"{'body':18}  {name:58} {row['status']:15} {row['http_status']} {row['error_code'] or '–'}")
 
 
-def test_every_fixture_is_expected_or_of_a_protocol_of_its_own(corpus_rows: list[str]) -> None:
-    others = sorted(set(NAMES) - set(STREAMS) - set(BODIES))
-    assert set(STREAMS) | set(BODIES) <= set(NAMES)
-    for name in others:
+def test_every_fixture_is_expected_with_a_dialect_of_its_own() -> None:
+    assert set(NAMES) == set(STREAMS) | set(BODIES) | set(OWN)
+    for name in OWN:
         assert not any("choices" in chunk for chunk in chunks_of(name))
-    corpus_rows += [f"(framing)    {name:58} {len(parse(body_of(name)))} events" for name in others]

@@ -51,6 +51,15 @@ def of(**changes: Any) -> str:
         ("length", {"finish_reason": "length", "outcome": "broken_off"}),
         ("content_filter", {"finish_reason": "content_filter"}),
         ("content_filter", {"finish_reason": "content_filter", **NO_TOKEN}),
+        *(
+            ("length", {"finish_reason": said})
+            for said in ("max_tokens", "MAX_TOKENS", "max_output_tokens", "LENGTH")
+        ),
+        *(("content_filter", {"finish_reason": said}) for said in ("SAFETY", "refusal", "guardrail_intervened")),
+        *(("in_band_error", {"finish_reason": said}) for said in ("error", "failed", "MALFORMED_FUNCTION_CALL")),
+        *(("complete", {"finish_reason": said}) for said in ("end_turn", "STOP", "completed", "done", "unknown")),
+        ("complete", {"content_type": "application/vnd.amazon.eventstream"}),
+        ("empty", {"content_type": "application/vnd.amazon.eventstream", **NO_TOKEN}),
         ("empty", NO_TOKEN),
         ("empty", {"finish_reason": "length", **NO_TOKEN}),
         ("truncated", NO_END),

@@ -16,13 +16,13 @@ NOISES = {
 @pytest.mark.parametrize("noise", NOISES)
 @pytest.mark.parametrize("nights", [12, 40])
 def test_on_noise_no_more_publications_mark_anything_than_stated(noise, nights):
-    rng, trials = np.random.default_rng(1), 300
+    rng, trials = np.random.default_rng(1), 200
     marked = sum(any(changes(list(NOISES[noise](rng, (12, nights))))) for _ in range(trials))
     assert marked / trials < FALSE_ALARM_RATE + 3 * np.sqrt(0.05 * 0.95 / trials)
 
 
 def test_metrics_that_move_together_raise_no_more_alarms():
-    rng, trials = np.random.default_rng(2), 300
+    rng, trials = np.random.default_rng(2), 200
     shared = [rng.normal(0, 1, (1, 30)) + 0.3 * rng.normal(0, 1, (12, 30)) for _ in range(trials)]
     marked = sum(any(changes([*one[:6], *-one[6:]])) for one in shared)
     assert marked / trials < FALSE_ALARM_RATE + 3 * np.sqrt(0.05 * 0.95 / trials)
@@ -42,7 +42,7 @@ def test_a_planted_shift_is_found_at_its_night_among_series_that_are_quiet(shift
         series = 100 * rng.lognormal(0, 0.04, (20, 40))
         series[7, 25:] *= shift
         found.append(changes(list(series)))
-    assert np.mean([bool({23, 24, 25, 26, 27} & set(one[7])) for one in found]) > 0.95
+    assert np.mean([bool({24, 25, 26} & set(one[7])) for one in found]) > 0.95
     assert np.mean([len(one[7]) == 1 for one in found]) > 0.85
     others = [sum(map(len, one)) - len(one[7]) for one in found]
     assert np.mean(others) < 0.2
@@ -61,7 +61,8 @@ def test_a_change_is_seen_within_a_week_of_nights():
         values = 100 * rng.lognormal(0, 0.03, 60)
         values[40:] *= 1.3
         waits.append(next(n for n in range(41, 60) if {39, 40, 41} & set(changes([values[:n]])[0])) - 40)
-    assert LEAST_NIGHTS <= min(waits) <= max(waits) <= 7
+    assert np.median(waits) == LEAST_NIGHTS
+    assert max(waits) <= 6
 
 
 def test_one_odd_night_is_not_a_change():
@@ -80,10 +81,16 @@ def test_without_series_or_without_variation_there_is_nothing_to_find():
     assert changes([np.full(50, 3.0)]) == [[]]
 
 
-@given(st.lists(st.floats(0.1, 1e3), min_size=6, max_size=30), st.floats(0.01, 100))
+@given(st.lists(st.floats(0.1, 1e3), min_size=6, max_size=30), st.integers(-9, 9))
 def test_the_unit_of_a_series_does_not_matter(values, factor):
     ranked = np.argsort(np.argsort(values, kind="stable")).astype(float) + 1
-    assert best_cut(ranked) == best_cut(ranked * factor)
+    assert best_cut(ranked) == best_cut(ranked * 2.0**factor)
+
+
+def test_a_large_step_is_put_at_its_night_even_if_the_nights_before_it_were_a_little_high():
+    quiet = [300, 299, 306, 301, 295, 303, 312, 309, 294, 289, 294, 300, 280, 298, 289, 294, 295, 297]
+    values = np.array([*quiet, 304, 310, 299, 313, 382, 394, 401, 391, 381, 379], float)
+    assert changes([values]) == [[22]]
 
 
 def test_the_interval_of_a_step_holds_the_true_ratio_as_often_as_it_says():

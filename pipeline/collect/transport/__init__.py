@@ -71,7 +71,7 @@ class StampedTransport(httpx.AsyncBaseTransport):
         idle = self._idle[origin]
         while idle:
             connection = idle.pop()
-            if not connection.is_closed:
+            if not connection.is_closed and connection.is_quiet():
                 recording.is_connection_reused = True
                 return connection, via
         recording.is_connection_reused = False

@@ -12,7 +12,7 @@ from pipeline.collect.transport import clock
 from pipeline.collect.transport.clock import WallClock
 from pipeline.collect.transport.framing import Response
 from pipeline.collect.transport.recording import BODY_LIMIT, HEAD_LIMIT, Recording
-from pipeline.collect.transport.tls import Tls
+from pipeline.collect.transport.tls import Tls, are_whole_records
 
 READ_BYTES = 64 * 2**10
 LOOK_EVERY_S = 0.25
@@ -68,6 +68,17 @@ class Connection:
                 raise ConnectionResetError("closed by the proxy")
             data += more
         return data
+
+    def is_quiet(self) -> bool:
+        """Whether an idle connection is as the last response left it; one that says or ends something is closed."""
+        try:
+            self._socket.recv(1, socket.MSG_PEEK)
+        except (BlockingIOError, InterruptedError):
+            return True
+        except OSError:
+            pass
+        self.close()
+        return False
 
     def send(self, recording: Recording, message: bytes) -> "asyncio.Future[None]":
         """Write a request; the future is done when its response is over, however it ended."""
@@ -132,14 +143,19 @@ class Connection:
         is_closed = False
         try:
             if self._tls is not None:
-                data, is_closed, answer = self._tls.decrypt(data)
+                read = data
+                data, is_closed, answer = self._tls.decrypt(read)
                 self._unsent += answer
                 if answer:
                     self._write()
+                if not (data or is_closed or recording.payloads) and are_whole_records(read):
+                    recording.forget_reads()  # session tickets: of the handshake, not of the response
+                    return
             payload = response.feed(data) if data else b""
         except (httptools.HttpParserError, ssl.SSLError) as error:
-            recording.payloads.append(data)
-            recording.body_bytes += len(data)
+            rest = data if isinstance(error, ssl.SSLError) else response.broken(data)
+            recording.payloads.append(rest)
+            recording.body_bytes += len(rest)
             self._finish("bad_framing", f"not HTTP/1.1 as announced: {error}")
             return
         recording.payloads.append(payload)

@@ -38,6 +38,12 @@ class Recording:
     outcome: str = "cancelled"
     error: str | None = None
 
+    def forget_reads(self) -> None:
+        """Drop the reads so far: they held nothing of the response."""
+        for column in (self.stamps_ns, self.user_ns, self.wire_bytes):
+            del column[:]
+        self.kernel_stamps = 0
+
     @property
     def clock_source(self) -> str:
         """What stamped the reads: `kernel`, `user`, or `mixed` where the kernel left some out."""

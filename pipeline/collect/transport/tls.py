@@ -3,6 +3,7 @@
 import ssl
 
 RECORD = 16384
+HEADER = 5
 
 
 class Tls:
@@ -44,3 +45,11 @@ class Tls:
         except ssl.SSLZeroReturnError:
             is_closed = True
         return b"".join(parts), is_closed, self._outgoing.read()
+
+
+def are_whole_records(data: bytes) -> bool:
+    """Whether these bytes end where a TLS record does, given that they begin with one."""
+    at = 0
+    while at + HEADER <= len(data):
+        at += HEADER + int.from_bytes(data[at + 3 : at + HEADER], "big")
+    return at == len(data)

@@ -45,6 +45,9 @@ class _Event(msgspec.Struct, gc=False):
     content_block: _Block | None = None
     delta: _Change | None = None
     usage: _Usage | None = None
+    completion: str | None = None  # the older text completions
+    stop_reason: str | None = None
+    model: str | None = None
     error: Any = None
 
 
@@ -63,28 +66,23 @@ def decode(event_type: str, data: bytes) -> Delta:
 
 def _understand(event: _Event) -> Delta:
     message, block = event.message or _NO_MESSAGE, event.content_block or _NO_BLOCK
-    change, usage = event.delta or _NO_CHANGE, event.usage or message_usage(event)
-    content = block.text if change.text is None else change.text
+    change, usage = event.delta or _NO_CHANGE, event.usage or message.usage or _NO_USAGE
+    content = next((text for text in (change.text, block.text, event.completion) if text is not None), None)
     reasoning = block.thinking if change.thinking is None else change.thinking
     return Delta(
         content=content,
         reasoning=reasoning,
         tool_calls=change.partial_json,
         has_token=bool(content or reasoning or change.partial_json or block.name),
-        finish_reason=change.stop_reason or message.stop_reason or None,
+        finish_reason=change.stop_reason or message.stop_reason or event.stop_reason or None,
         prompt_tokens=prompt_tokens(
             usage.input_tokens, usage.cache_creation_input_tokens, usage.cache_read_input_tokens
         ),
         completion_tokens=usage.output_tokens,
         cached_tokens=usage.cache_read_input_tokens,
-        model=message.model or None,
+        model=message.model or event.model or None,
         response_id=message.id or None,
     )
-
-
-def message_usage(event: _Event) -> _Usage:
-    """The usage inside `message_start`."""
-    return (event.message.usage if event.message else None) or _NO_USAGE
 
 
 def prompt_tokens(uncached: int | None, *cached: int | None) -> int | None:

@@ -147,12 +147,11 @@ def test_samples_are_sealed_with_the_run_and_read_back(tmp_path):
     with (tmp_path / trace.SAMPLES).open("ab") as file:
         file.write(b'{"device": "cut by a cra')
     written = rows_before_the_cut(tmp_path / trace.SAMPLES)
-    files = trace._seal_samples(tmp_path, "the-run")
+    files = trace.seal_samples(tmp_path, "the-run")
     frame = pl.read_parquet(tmp_path / "hardware.parquet")
     assert files["hardware.parquet"].rows == frame.height == written
     assert frame.schema == trace.HARDWARE
     assert frame["run_id"].unique().to_list() == ["the-run"]
-    assert not (tmp_path / trace.SAMPLES).exists()
 
 
 def rows_before_the_cut(path) -> int:
@@ -160,5 +159,5 @@ def rows_before_the_cut(path) -> int:
 
 
 def test_a_run_without_samples_has_no_such_file(tmp_path):
-    assert trace._seal_samples(tmp_path, "the-run") == {}
+    assert trace.seal_samples(tmp_path, "the-run") == {}
     assert list(tmp_path.iterdir()) == []
