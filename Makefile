@@ -4,7 +4,7 @@ BIN := .venv/bin
 export DAGSTER_HOME := $(CURDIR)/data/dagster
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test ui sql plan collect build publish bench bench-peers check format lock clean
+.PHONY: help demo test ui sql plan collect build publish bench bench-peers bench-decode check format lock clean
 
 help: ## List all commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -39,6 +39,9 @@ bench: .venv/dev ## Measure the recorder beside other clients (8 minutes; docs/b
 
 bench-peers: .venv/dev ## The same beside whole tools, in environments of their own: PEERS=aiperf,guidellm,vllm
 	$(BIN)/python -m bench.collector.peers $(if $(PEERS),--peers $(PEERS))
+
+bench-decode: .venv/dev ## How fast stored reads become events, beside bare JSON libraries
+	$(BIN)/python -m bench.decode
 
 check: .venv/dev ## Lint, types and import rules only
 	$(BIN)/ruff format --check .

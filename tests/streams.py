@@ -26,8 +26,13 @@ USAGE = b'data: {"choices":[],"usage":{"prompt_tokens":9,"completion_tokens":31,
 DONE = b"data: [DONE]\n\n"
 ERROR = b'data: {"error":{"message":"the engine died","code":"internal"}}\n\n'
 
+ROLE = (
+    b'data: {"id":"x","model":"m","choices":[{"index":0,"delta":{"role":"assistant","content":""},'
+    b'"finish_reason":null}]}\n\n'
+)
+
 GOLDEN = [
-    (100, chunk("")),
+    (100, ROLE),
     (300, chunk("one")),
     *((350 + 50 * n, chunk(" two two two")) for n in range(10)),
     (850, chunk(finish="stop")),

@@ -1,6 +1,7 @@
 """What one event says, whatever the wire protocol: the answer that every dialect gives."""
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import msgspec
 
@@ -32,6 +33,8 @@ class Delta(msgspec.Struct, frozen=True, gc=False):
     server_total_ms: float | None = None
     server_prefill_tok_s: float | None = None
     server_output_tok_s: float | None = None
+    role: str | None = None
+    reasoning_field: str | None = None
 
 
 NOTHING = Delta()
@@ -39,3 +42,19 @@ NOTHING = Delta()
 
 Decode = Callable[[str, bytes], Delta]
 """A dialect's function: (event type, data bytes) to what the event says. It never raises on odd input."""
+
+
+class Slots(NamedTuple):
+    """Keys that every event fills anew, with strings or with whole numbers: what lets a stream be decoded at once.
+
+    A dialect that names a key promises: whatever stands under it, anywhere, comes out whole in a column, joined
+    with others, or not at all; nothing else of a Delta depends on it but whether it is empty or zero. Slots
+    change how fast events are decoded, never what they say.
+    """
+
+    texts: tuple[str, ...] = ()
+    numbers: tuple[str, ...] = ()
+
+
+NO_SLOTS = Slots()
+"""Of a dialect that names no keys: each of its events is decoded by itself."""

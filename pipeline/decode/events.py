@@ -1,14 +1,18 @@
 """From recorded reads to the events table: one row an event, or one for a whole body that is no stream."""
 
-from operator import attrgetter
-from typing import Any
+from collections.abc import Iterator
+from functools import cache
 
+import numpy as np
 import polars as pl
+from msgspec.structs import astuple
 
-from pipeline.decode import errors, eventstream, json_array, lenient
-from pipeline.decode.delta import Decode, Delta
-from pipeline.decode.dialects import decoder
-from pipeline.decode.sse import Event, Parser
+from pipeline.decode import bodies
+from pipeline.decode.delta import Delta
+from pipeline.decode.dialects import decoder, slots
+from pipeline.decode.meanings import Meaning
+from pipeline.decode.responses import dispatch, may_be_sse, said
+from pipeline.decode.skeletons import ROWS, understand, unescaped
 from pipeline.decode.status import content_type
 
 SCHEMA = pl.Schema(
@@ -43,6 +47,8 @@ SCHEMA = pl.Schema(
         "server_total_ms": pl.Float64,
         "server_prefill_tok_s": pl.Float64,
         "server_output_tok_s": pl.Float64,
+        "role": pl.String,
+        "reasoning_field": pl.String,
     }
 )
 
@@ -77,87 +83,127 @@ COMMENTS = {
     "server_total_ms": "The server's own account: the whole request, as it defines it (Groq leaves the queue out).",
     "server_prefill_tok_s": "The server's own account: prompt tokens a second.",
     "server_output_tok_s": "The server's own account: generated tokens a second of this request.",
+    "role": "The role that the event names; tools differ in what they take empty text without one for.",
+    "reasoning_field": "Name of the field that reasoning text came in; tools differ in which of them they know.",
 }
 
-Located = tuple[int, Event]
-"""An event and the position, in the list of reads, of the read that completed it."""
+BATCH_BYTES = 32_000_000
+"""Bodies decoded at a time: bounds memory, and few enough that the processor's caches are of use."""
 
 
 def decode(requests: pl.DataFrame, reads: pl.DataFrame) -> pl.DataFrame:
     """Decode all responses of a night into a frame of `SCHEMA`, sorted by request and event."""
-    columns: dict[str, list[Any]] = {name: [] for name in SCHEMA}
-    for request_id, dialect, http_status, label, *located in _with_reads(requests, reads).iter_rows():
-        read_indices, stamps, pieces = located
-        found = dispatch(pieces, http_status, label)
-        deltas = _understand(found, decoder(dialect), http_status)
-        columns["request_id"] += [request_id] * len(found)
-        columns["event_index"] += range(len(found))
-        columns["read_index"] += [read_indices[read] for read, _ in found]
-        columns["at_ns"] += [stamps[read] for read, _ in found]
-        columns["event_type"] += [event.type for _, event in found]
-        columns["data_bytes"] += [len(event.data) for _, event in found]
-        for name in Delta.__struct_fields__:
-            columns[name] += map(attrgetter(name), deltas)
-    return pl.DataFrame([pl.Series(name, columns[name], dtype) for name, dtype in SCHEMA.items()])
+    return pl.concat([SCHEMA.to_frame(), *batches(requests, reads)])
 
 
-def _with_reads(requests: pl.DataFrame, reads: pl.DataFrame) -> pl.DataFrame:
-    """One row a request that got a body: its facts and, as lists, the reads that hold body bytes."""
-    bodies = reads.filter(pl.col("payload").bin.size() > 0).sort("request_id", "read_index")
-    pieces = bodies.group_by("request_id", maintain_order=True).agg("read_index", "at_ns", "payload")
+def batches(requests: pl.DataFrame, reads: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    """Decode some responses at a time: what `decode` gives, in parts."""
     facts = requests.select("request_id", "dialect", pl.col("http_status").fill_null(200), content_type())
-    return facts.join(pieces, on="request_id").sort("request_id")
+    parts = reads.filter(pl.col("payload").bin.size() > 0).sort("request_id", "read_index")
+    sizes = pl.col("payload").bin.size().cast(pl.Int64).sum()
+    found = parts.group_by("request_id", maintain_order=True).agg(size=sizes, count=pl.len())
+    responses = found.join(facts, on="request_id", maintain_order="left")
+    if responses.height < found.height:
+        parts = parts.join(responses, on="request_id", how="semi", maintain_order="left")
+    start = 0
+    for _, group in responses.group_by(pl.col("size").cum_sum() // BATCH_BYTES, maintain_order=True):
+        part = group.with_row_index("response")
+        count = int(part["count"].sum())
+        numbers = part.select(pl.col("response").repeat_by("count").explode())["response"]
+        yield _decode(part, parts.slice(start, count).with_columns(response=numbers))
+        start += count
 
 
-def _understand(found: list[Located], speak: Decode, http_status: int) -> list[Delta]:
-    return [
-        _body_error(event.data, http_status) if event.type == "body" else speak(event.type, event.data)
-        for _, event in found
+def _decode(responses: pl.DataFrame, reads: pl.DataFrame) -> pl.DataFrame:
+    """Decode streams at once, and by itself each response that shows no event that way."""
+    meanings: list[Meaning] = []
+    rows = _streams(responses, reads, meanings)
+    others = responses.join(rows, on="response", how="anti", maintain_order="left")
+    if not others.is_empty():
+        rest = _one_by_one(others, reads, meanings)
+        rows = pl.concat([rows, rest], how="diagonal").sort("response", maintain_order=True)
+    return _table(responses, reads, rows, meanings)
+
+
+def _streams(responses: pl.DataFrame, reads: pl.DataFrame, meanings: list[Meaning]) -> pl.DataFrame:
+    """Events of responses that look like streams: `response`, `read`, `meaning` and the values of holes."""
+    streams = responses.filter(may_be_sse()).select("response", "dialect")
+    reads = reads.select("response", "payload").with_row_index("read")
+    if streams.height < responses.height:
+        reads = reads.join(streams, on="response", how="semi", maintain_order="left")
+    texts, ends = bodies.join(reads)
+    spoken = texts.join(streams, on="response", maintain_order="left").partition_by("dialect", as_dict=True)
+    parts = [
+        understand(part.drop("dialect"), decoder(name), slots(name), meanings) for (name,), part in spoken.items()
     ]
+    rows = pl.concat([ROWS.to_frame(), *parts], how="diagonal").sort("end")
+    completed_by = np.searchsorted(ends, rows["end"].to_numpy())
+    return rows.with_columns(reads["read"].gather(completed_by)).drop("end")
 
 
-def _body_error(body: bytes, http_status: int) -> Delta:
-    """What went wrong, where a body that is no stream says so in JSON; on a failed status any JSON does."""
-    value = lenient.loads(body)
-    failure = errors.find(value)
-    if failure == errors.NONE and http_status >= 400 and value:
-        failure = errors.describe(value, {})
-    return Delta(error_code=failure.code, error_message=failure.message)
+def _one_by_one(responses: pl.DataFrame, reads: pl.DataFrame, meanings: list[Meaning]) -> pl.DataFrame:
+    """Events of the other responses, each by itself."""
+    pieces = reads.with_row_index("read").group_by("response", maintain_order=True).agg("read", "payload")
+    facts = responses.select("response", "dialect", "http_status", "content_type")
+    rows = []
+    for response, dialect, http_status, label, read, payloads in facts.join(pieces, on="response").iter_rows():
+        found = dispatch(payloads, http_status, label)
+        for (at, event), delta in zip(found, said(found, decoder(dialect), http_status), strict=True):
+            rows.append((response, read[at], len(meanings)))
+            meanings.append(Meaning(event.type, len(event.data), delta))
+    schema = {"response": pl.UInt32, "read": pl.UInt32, "meaning": pl.Int32}
+    return pl.DataFrame(rows, schema=schema, orient="row")
 
 
-def dispatch(pieces: list[bytes], http_status: int, label: str | None) -> list[Located]:
-    """Cut a response into events. The bytes decide whether it is a stream, not its label."""
-    if not 200 <= http_status <= 299 or "html" in (label or ""):
-        return _body(pieces)
-    if eventstream.is_one(pieces):
-        return eventstream.cut(pieces)
-    if "ndjson" in (label or "") or "jsonl" in (label or ""):
-        return _lines(pieces)
-    return Parser().feed(*pieces) or _unframed(pieces, label)
+def _table(
+    responses: pl.DataFrame, reads: pl.DataFrame, rows: pl.DataFrame, meanings: list[Meaning]
+) -> pl.DataFrame:
+    """Spread meanings over their rows, and put in what is each row's own."""
+    columns = {
+        "request_id": responses["request_id"].gather(rows["response"]),
+        "event_index": _event_index(rows["response"]),
+        **reads[rows["read"]].select("read_index", "at_ns").to_dict(),
+        **_spread(_shared(meanings), rows["meaning"]).to_dict(),
+    }
+    columns |= _filled(rows, columns, meanings)
+    return pl.DataFrame([columns[name].alias(name) for name in SCHEMA])
 
 
-def _unframed(pieces: list[bytes], label: str | None) -> list[Located]:
-    """A body without one event in it: NDJSON, a JSON or HTML page, or a stream that broke off too early."""
-    body = b"".join(pieces).strip()
-    lines = [line.strip() for line in body.split(b"\n") if line.strip()]
-    if len(lines) > 1 and all(line[:1] == b"{" and line[-1:] == b"}" for line in lines):
-        return _lines(pieces)
-    if json_array.is_one(body):
-        return json_array.cut(pieces)
-    is_stream = label is None or "event-stream" in label
-    return [] if is_stream and body[:1] not in (b"{", b"[", b"<") else _body(pieces)
+def _event_index(responses: pl.Series) -> pl.Series:
+    """Count the rows of each response from 0."""
+    lengths = responses.rle().struct.field("len").to_numpy().astype(np.int64)
+    firsts = np.cumsum(lengths) - lengths
+    return pl.Series(np.arange(len(responses)) - np.repeat(firsts, lengths), dtype=pl.Int32)
 
 
-def _body(pieces: list[bytes]) -> list[Located]:
-    body = b"".join(pieces)
-    return [(len(pieces) - 1, Event("body", body))] if body.strip() else []
+def _spread(meanings: pl.DataFrame, positions: pl.Series) -> pl.DataFrame:
+    """Repeat meanings; columns that hold nothing are made anew, which is cheaper."""
+    silent = [column.name for column in meanings if column.null_count() == len(column)]
+    nothing = (pl.lit(None, SCHEMA[name]).alias(name) for name in silent)
+    return meanings.drop(silent)[positions].with_columns(nothing)
 
 
-def _lines(pieces: list[bytes]) -> list[Located]:
-    """Lines that are not blank, each with the read that ended it; the last needs no line end."""
-    found: list[Located] = []
-    rest = b""
-    for read, piece in enumerate(pieces):
-        *lines, rest = (rest + piece).split(b"\n")
-        found += [(read, Event("line", line.strip())) for line in lines if line.strip()]
-    return [*found, (len(pieces) - 1, Event("line", rest.strip()))] if rest.strip() else found
+def _shared(meanings: list[Meaning]) -> pl.DataFrame:
+    """One row a meaning."""
+    rows = [(meaning.event_type, meaning.data_bytes, *astuple(meaning.delta)) for meaning in meanings]
+    names = ("event_type", "data_bytes", *Delta.__struct_fields__)
+    columns = zip(*rows, strict=True) if rows else ([] for _ in names)
+    return pl.DataFrame(
+        [pl.Series(name, values, SCHEMA[name]) for name, values in zip(names, columns, strict=True)]
+    )
+
+
+def _filled(rows: pl.DataFrame, columns: dict[str, pl.Series], meanings: list[Meaning]) -> dict[str, pl.Series]:
+    """The columns that hold the events' own values."""
+    holes = [name for name in rows.columns if name.startswith("hole_")]
+    if not holes:
+        return {}
+    sizes = pl.sum_horizontal(pl.col(name).str.len_bytes().fill_null(0) for name in holes).cast(pl.Int32)
+    filled = {"data_bytes": columns["data_bytes"] + rows.select(sizes).to_series()}
+    own_texts = cache(lambda hole: unescaped(rows[f"hole_{hole}"]))
+    for name, hole in sorted({pair for meaning in meanings for pair in meaning.filled}):
+        is_own = pl.Series([(name, hole) in meaning.filled for meaning in meanings]).gather(rows["meaning"])
+        is_text = SCHEMA[name] == pl.String
+        own = own_texts(hole) if is_text else rows[f"hole_{hole}"].set(~is_own, None).cast(SCHEMA[name])
+        filled[name] = own.zip_with(is_own, filled.get(name, columns[name]))
+    return filled

@@ -5,6 +5,7 @@ which events come out, only which read completes them. `id` and `retry` serve re
 """
 
 from bisect import bisect_left
+from collections.abc import Sequence
 from itertools import accumulate
 
 import msgspec
@@ -34,7 +35,7 @@ class Parser:
 
     def feed(self, *reads: bytes) -> list[tuple[int, Event]]:
         """Take the next reads of a body; return the events complete with them, each with its read's position."""
-        texts = self._with_lf_only(reads)
+        texts, self._is_after_cr = with_lf_only(reads, is_after_cr=self._is_after_cr)
         fresh = b"".join(texts)
         self._pending.append(fresh)
         if b"\n\n" not in self._last + fresh:
@@ -46,7 +47,7 @@ class Parser:
         self._pending, self._last = [rest], rest[-1:]
         cuts = list(accumulate(map(len, texts), initial=len(text) - len(fresh)))[1:]
         ends = accumulate([len(block) + 2 for block in blocks])
-        found = zip(ends, map(_event, blocks), strict=True)
+        found = zip(ends, map(event_of, blocks), strict=True)
         return [(bisect_left(cuts, end), event) for end, event in found if event]
 
     @property
@@ -60,20 +61,20 @@ class Parser:
         text = b"".join(self._pending)
         return text.removeprefix(_BOM) if self._is_start else text
 
-    def _with_lf_only(self, reads: tuple[bytes, ...]) -> tuple[bytes, ...]:
-        if not self._is_after_cr and not any(b"\r" in read for read in reads):
-            return reads
-        return tuple(map(self._cleaned, reads))
 
-    def _cleaned(self, read: bytes) -> bytes:
-        if not read:
-            return read
-        is_second_half = self._is_after_cr and read[0] == 0x0A
-        self._is_after_cr = read[-1] == 0x0D
-        return read[is_second_half:].replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+def with_lf_only(reads: Sequence[bytes], *, is_after_cr: bool = False) -> tuple[Sequence[bytes], bool]:
+    """Turn the line ends of consecutive reads into LF; say as well whether the last of them ended in a CR."""
+    if not is_after_cr and not any(b"\r" in read for read in reads):
+        return reads, False
+    cleaned = []
+    for read in reads:
+        is_second_half = is_after_cr and read[:1] == b"\n"
+        cleaned.append(read[is_second_half:].replace(b"\r\n", b"\n").replace(b"\r", b"\n"))
+        is_after_cr = read[-1:] == b"\r" if read else is_after_cr
+    return cleaned, is_after_cr
 
 
-def _event(block: bytes) -> Event | None:
+def event_of(block: bytes) -> Event | None:
     """Read the lines between two blank lines; None where no `data` line is among them."""
     if block.startswith(b"data: ") and 0x0A not in block:
         return Event("message", block[6:])

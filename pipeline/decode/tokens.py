@@ -5,9 +5,11 @@ A tokenizer is named by a spec: `gguf:<file>`, `gguf:<installed package that car
 reports one more.
 """
 
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from functools import cache, partial
 from importlib.util import find_spec
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +41,24 @@ def load(spec: str) -> Tokenizer:
 def count(tokenizer: Tokenizer, texts: Sequence[str]) -> list[int]:
     """Count the tokens of each text; none are added at its start or end."""
     return [len(encoding) for encoding in tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)]
+
+
+def count_pieces(tokenizer: Tokenizer, texts: Sequence[Sequence[str]]) -> list[list[int]]:
+    """Count, for each text given in pieces, the tokens that begin in each piece; their sum is that of the whole."""
+    encodings = tokenizer.encode_batch(["".join(pieces) for pieces in texts], add_special_tokens=False)
+    return [
+        _begun(pieces, [start for start, _ in encoding.offsets])
+        for pieces, encoding in zip(texts, encodings, strict=True)
+    ]
+
+
+def _begun(pieces: Sequence[str], starts: Sequence[int]) -> list[int]:
+    """How many of these positions lie in each piece; the last piece takes what lies behind all."""
+    ends = list(accumulate(map(len, pieces)))
+    begun = [0] * len(pieces)
+    for start in starts:
+        begun[min(bisect_right(ends, start), len(pieces) - 1)] += 1
+    return begun
 
 
 def gguf_file(place: str) -> Path:

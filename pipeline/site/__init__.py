@@ -238,7 +238,8 @@ def _shown(con: duckdb.DuckDBPyConnection, name: str) -> str:
     """A table without the figures of targets that may not be shown. `targets` is whole."""
     columns = con.sql(f'SELECT * FROM "{name}" LIMIT 0').columns  # noqa: S608 - names from the list above
     who = [column for column in ("target", "other") if {"night", column} <= set(columns) and name != "targets"]
-    keep = [f"(night, {column}) IN (SELECT (night, target) FROM targets WHERE may_publish)" for column in who]
+    shown = "SELECT (night, target) FROM targets WHERE may_publish"
+    keep = [f"(night, {column}) IN ({shown})" for column in who]
     where = " AND ".join(keep) or "true"
     return f'SELECT * FROM "{name}" WHERE {where} ORDER BY ALL'  # noqa: S608 - as above
 

@@ -246,6 +246,42 @@ LIMITS = {
     "requests_belong": put("limits", request_id="nobody's"),
 }
 
+EVENT_TOKENS = {
+    "one_row_per_event": twice("event_tokens"),
+    "tokens_are_counts": put("event_tokens", tokens=-1),
+    "text_is_tokens": put("event_tokens", tokens_alone=0),
+    "reads_add_up": put("event_tokens", tokens_of_read=3),
+}
+
+
+def told(table: str, dialect: str, metric: str, **values: Any) -> Fault:
+    """Overwrite cells of the first figure of this tool."""
+
+    def spoil(night: Night) -> None:
+        rows = [row for row in night.rows[table] if (row["dialect"], row["metric"]) == (dialect, metric)]
+        assert set(values) <= set(rows[0])
+        rows[0] |= values
+
+    return spoil
+
+
+METRIC_DIALECTS = {
+    "one_value_per_request_dialect_and_metric": twice("metric_dialects"),
+    "value_is_known": put("metric_dialects", value=None),
+    "value_is_not_negative": put("metric_dialects", value=-1.0),
+    "ours_are_ours": told("metric_dialects", "tokenclock", "ttft_ms", value=1.0),
+    "event_tokens_add_up": put("event_tokens", tokens=3),
+    "gaps_lie_between_events": told("metric_dialects", "vllm", "itl_ms", gap_count=0),
+}
+
+DIALECT_SUMMARY = {
+    "one_row_per_series": twice("dialect_summary"),
+    "n_counts_from_one": put("dialect_summary", n=0),
+    "percentile_rule_is_known": put("dialect_summary", percentile_rule=None),
+    "counts_are_parts": put("dialect_summary", requests_counted=12),
+    "ours_count_successes": told("dialect_summary", "tokenclock", "ttft_ms", requests_counted=9),
+}
+
 FAULTS = {
     f"{table}.{check}": fault
     for table, faults in {
@@ -262,6 +298,9 @@ FAULTS = {
         "early_stopping": EARLY_STOPPING,
         "server_timings": SERVER_TIMINGS,
         "limits": LIMITS,
+        "event_tokens": EVENT_TOKENS,
+        "metric_dialects": METRIC_DIALECTS,
+        "dialect_summary": DIALECT_SUMMARY,
     }.items()
     for check, fault in faults.items()
 }

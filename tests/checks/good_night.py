@@ -80,6 +80,8 @@ def good_night(only: Collection[int] = range(12)) -> Night:
         "early_stopping",
         "server_timings",
         "limits",
+        "metric_dialects",
+        "dialect_summary",
     ):
         table = tables.tables()[name]
         built[name] = table.build(*(traced if one == tables.TRACE else built[one] for one in table.inputs))
@@ -107,7 +109,14 @@ def _traced(only: Collection[int]) -> pl.DataFrame:
 
 
 def _recorded() -> dict[str, pl.DataFrame]:
-    return {"events": _events(), "requests": _requests()}
+    return {"events": _events(), "requests": _requests(), "event_tokens": _event_tokens()}
+
+
+def _event_tokens() -> pl.DataFrame:
+    """Two tokens in each event with text."""
+    text = _events().filter("has_token").select("request_id", "event_index", "read_index", "at_ns")
+    two = pl.lit(2, pl.Int64)
+    return text.with_columns(tokens=two, tokens_alone=two, tokens_of_read=two)
 
 
 def _request_id(index: int) -> str:

@@ -20,6 +20,7 @@ from pipeline.decode.dialects import known
 from pipeline.decode.events import SCHEMA
 from pipeline.decode.sse import Parser
 
+from . import one_by_one
 from .corpus_expected import BODIES, OWN, STREAMS, TIMED
 from .recording import boiled_down, ended, recorded
 from .reference import parse
@@ -103,6 +104,12 @@ def test_random_cuts_change_nothing_but_the_reads(name: str) -> None:
     for seed in range(5):
         cut = events.decode(*recorded(random_pieces(body, seed), **facts))
         assert cut.select(said).equals(whole.select(said))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_decoding_at_once_says_what_decoding_one_by_one_says(name: str) -> None:
+    night = recorded(random_pieces(body_of(name), 1), **facts_of(name))
+    assert events.decode(*night).equals(one_by_one.decode(*night))
 
 
 @pytest.mark.parametrize("name", CUT)

@@ -23,12 +23,18 @@ def choice(delta: dict[str, Any] | None = None, **rest: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("chunk", "expected"),
     [
-        (choice({"role": "assistant", "content": ""}), Delta(content="")),
-        (choice({"role": "assistant", "content": None}), Delta()),
-        (choice({"role": "assistant"}), Delta()),
+        (choice({"role": "assistant", "content": ""}), Delta(content="", role="assistant")),
+        (choice({"role": "assistant", "content": None}), Delta(role="assistant")),
+        (choice({"role": "assistant"}), Delta(role="assistant")),
         (choice({"content": "Hi"}), Delta(content="Hi", has_token=True)),
-        (choice({"content": None, "reasoning": "Hm"}), Delta(reasoning="Hm", has_token=True)),
-        (choice({"content": "", "reasoning_content": "Hm"}), Delta("", "Hm", has_token=True)),
+        (
+            choice({"content": None, "reasoning": "Hm"}),
+            Delta(reasoning="Hm", has_token=True, reasoning_field="reasoning"),
+        ),
+        (
+            choice({"content": "", "reasoning_content": "Hm"}),
+            Delta("", "Hm", has_token=True, reasoning_field="reasoning_content"),
+        ),
         (choice({"content": "a", "reasoning": None, "reasoning_content": ""}), Delta("a", "", has_token=True)),
         (choice({"content": "Hi"}, text="Hi", seed=2**60), Delta(content="Hi", has_token=True)),
         (choice(text=" that"), Delta(content=" that", has_token=True)),

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from pipeline.decode import errors, lenient, timings
-from pipeline.decode.delta import NOTHING, Decode, Delta
+from pipeline.decode.delta import NOTHING, Decode, Delta, Slots
 from pipeline.decode.lenient import Count
 
 
@@ -32,6 +32,7 @@ class _ToolCall(msgspec.Struct, gc=False):
 
 
 class _Message(msgspec.Struct, gc=False):
+    role: str | None = None
     content: str | list[_Part] | None = None
     reasoning: str | None = None
     reasoning_content: str | None = None
@@ -121,10 +122,18 @@ def decode(event_type: str, data: bytes) -> Delta:
     said = _said(choices[0]) if len(choices) == 1 else _said_by_all(choices)
     counted = _counted(usage, chunk.timings) if usage or chunk.timings else _UNCOUNTED
     names = chunk.model or None, chunk.id or None, chunk.system_fingerprint or None
-    if not _is_timed(chunk, usage):
-        return Delta(*said, *counted, *failure, *names, False, _served_by(chunk))
-    host, timed = _timed(chunk, data)
-    return Delta(*said, *counted, *failure, *names, False, _served_by(chunk) or host, *timed)
+    role, field = _spelt(choices[0].delta) if choices else (None, None)
+    host, timed = _timed(chunk, data) if _is_timed(chunk, usage) else (None, timings.NONE)
+    served_by = _served_by(chunk) or host
+    return Delta(*said, *counted, *failure, *names, False, served_by, *timed, role=role, reasoning_field=field)
+
+
+def _spelt(delta: _Message | None) -> tuple[str | None, str | None]:
+    """The role, and the name of the field that reasoning came in: two spellings that other tools judge by."""
+    if delta is None:
+        return None, None
+    field = "reasoning" if delta.reasoning else "reasoning_content" if delta.reasoning_content else None
+    return delta.role or None, field
 
 
 def _has_error(chunk: _Chunk, choices: list[_Choice]) -> bool:
@@ -236,3 +245,8 @@ def _first_count(counts: Sequence[object]) -> int | None:
 
 
 DIALECTS: dict[str, Decode] = {"openai-chat": decode, "openai-completions": decode}
+
+SLOTS = Slots(
+    texts=("content", "reasoning", "reasoning_content", "text", "arguments", "obfuscation"),
+    numbers=("completion_tokens", "total_tokens", "token_id"),
+)

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from pipeline.decode import errors, lenient
-from pipeline.decode.delta import Decode, Delta
+from pipeline.decode.delta import Decode, Delta, Slots
 from pipeline.decode.lenient import Count
 
 _CONTENT = frozenset({"response.output_text.delta"})
@@ -121,3 +121,5 @@ def _failed(event: _Event | None, kind: str, data: bytes) -> Delta:
 
 
 DIALECTS: dict[str, Decode] = {"openai-responses": decode}
+
+SLOTS = Slots(texts=("delta", "obfuscation"), numbers=("sequence_number",))

@@ -1,0 +1,1 @@
+"""How fast stored reads become events, beside what JSON libraries alone need for the same bytes."""

@@ -1,0 +1,77 @@
+"""Metrics in other tools' words, one file a tool: formulas of its own over the same marks of the same events.
+
+A module here says in `DIALECTS` what a tool takes for a token, which requests it counts, how it computes each of
+its metrics and its percentiles; all in the terms of `_marks`. A figure of a dialect is never shown in one series
+with that of another.
+"""
+
+import importlib
+import pkgutil
+from collections.abc import Iterator
+from functools import cache
+
+import polars as pl
+
+from pipeline.tables.dialects._contract import Dialect, Formula
+from pipeline.tables.dialects._marks import marks
+from pipeline.tables.dialects._percentiles import at
+
+__all__ = ["METRICS", "Dialect", "Formula", "at", "known", "say"]
+
+METRICS = {
+    "ttft_ms": "ms",
+    "itl_ms": "ms",
+    "tpot_ms": "ms/token",
+    "e2e_ms": "ms",
+    "tokens": "tokens",
+    "output_speed_tok_s": "tok/s",
+}
+"""What tools publish, with our units; the same name says something else in each."""
+
+
+@cache
+def known() -> dict[str, Dialect]:
+    """Every dialect of every module in this folder, by name."""
+    modules = [importlib.import_module(f"{__name__}.{found.name}") for found in pkgutil.iter_modules(__path__)]
+    return {one.name: one for module in modules if hasattr(module, "DIALECTS") for one in module.DIALECTS}
+
+
+def formulas(dialect: Dialect) -> dict[str, Formula]:
+    """All that a tool computes of a request, its count of tokens included."""
+    return {**dialect.formulas, "tokens": Formula(dialect.tokens.text, dialect.tokens.value)}
+
+
+def say(requests: pl.DataFrame, events: pl.DataFrame, event_tokens: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    """What each tool makes of the requests that it counts, one frame a tool and metric.
+
+    `values`: the figures behind it, one, or one a gap where the tool pools gaps; requests without any are left out.
+    """
+    counted = event_tokens.select("request_id", "event_index", event_tokens="tokens_alone")
+    known_events = events.join(counted, on=["request_id", "event_index"], how="left")
+    ordered = known_events.sort("request_id", "event_index")
+    sent = requests.filter(~pl.col("is_warmup"))
+    for dialect in known().values():
+        of_tool = marks(sent, ordered, dialect.is_token).filter(dialect.counts)
+        for name, formula in formulas(dialect).items():
+            yield _said(dialect, name, formula, of_tool)
+
+
+def _said(dialect: Dialect, name: str, formula: Formula, of_tool: pl.DataFrame) -> pl.DataFrame:
+    needs_tokens = any("tokens" in column for column in formula.value.meta.root_names())
+    source = dialect.tokens.source if needs_tokens else pl.lit(None, pl.String)
+    found = of_tool.select("request_id", value=formula.value, token_source=source)
+    is_pooled = found.schema["value"] == pl.List
+    values = pl.col("value") if is_pooled else pl.concat_list("value")
+    return (
+        found.drop_nulls("value")
+        .select(
+            "request_id",
+            "token_source",
+            dialect=pl.lit(dialect.name),
+            version=pl.lit(dialect.version),
+            metric=pl.lit(name),
+            is_pooled=pl.lit(is_pooled),
+            values=values.cast(pl.List(pl.Float64)),
+        )
+        .filter(pl.col("values").list.len() > 0)
+    )
