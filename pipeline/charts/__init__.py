@@ -1,7 +1,8 @@
 """Charts, drawn from the warehouse alone: one file a kind of chart, found by listing this folder.
 
 A chart's module has `charts() -> list[Chart]`. What was measured is drawn filled, what others published
-hollow and in a panel of its own; simulated and imported figures are not drawn beside either.
+hollow and in a panel of its own; what was simulated is a grey cross in a panel that says so; imported
+figures are not drawn.
 """
 
 import importlib

@@ -1,5 +1,7 @@
 """The comparison of a family: ours above, filled; the published figures below, hollow; one x axis.
 
+What was simulated, if anything, stands between them in a panel and in marks of its own.
+
 Not a chart itself: `output_speed` and `ttft` are.
 """
 
@@ -10,7 +12,7 @@ import altair as alt
 import duckdb
 import polars as pl
 
-from pipeline.charts import theme
+from pipeline.charts import simulated, theme
 from pipeline.charts.chart import FAMILIES, AnyChart, Chart
 
 PERIODS = {"autumn-2024": "published, autumn 2024", "other": "published, another date"}
@@ -34,13 +36,13 @@ class Comparison:
         return f",.{self.digits}f"
 
 
-MEASURED = """
+OURS = """
 SELECT s.target, t.provider_title,
        t.title || CASE WHEN s.concurrency > 1 THEN ', ' || s.scenario ELSE '' END AS label,
        t.model_title, t.model_id, coalesce(t.hardware, 'not known') AS hardware, s.scenario, s.concurrency,
        s.p10, s.p50, s.p50_low, s.p50_high, s.p90, s.n, s.success_rate, strftime(s.night, '%Y-%m-%d') AS night
 FROM summary AS s JOIN targets AS t USING (night, target)
-WHERE s.family = $family AND s.metric = $metric AND s.provenance = 'measured' AND t.may_publish
+WHERE s.family = $family AND s.metric = $metric AND s.provenance = $provenance AND t.may_publish
   AND s.night = (SELECT max(night) FROM summary)
 ORDER BY label, s.target
 """
@@ -69,12 +71,16 @@ def chart(this: Comparison, family: str, description: str) -> Chart:
 
 def _draw(this: Comparison, family: str, con: duckdb.DuckDBPyConnection) -> AnyChart:
     names = {"family": family, "metric": this.metric}
-    ours = con.sql(MEASURED, params=names).pl().with_columns(kind=_kind())
+    ours, pretended = (
+        con.sql(OURS, params={**names, "provenance": provenance}).pl().with_columns(kind=_kind())
+        for provenance in ("measured", "simulated")
+    )
     theirs = con.sql(PUBLISHED, params=names).pl().with_columns(kind=_kind())
     subtitle = f"{this.better} is better, logarithmic scale"
     head = alt.TitleParams(f"{FAMILIES[family]}: {this.title}", subtitle=subtitle, frame="group")
-    x = _scale([*_ends(ours), *theirs["value"]])
-    panels = [_ours(this, ours, x), _theirs(this, theirs, x)]
+    x = _scale([*_ends(ours), *_ends(pretended), *theirs["value"]])
+    between = [] if pretended.is_empty() else [_simulated(this, pretended, x)]
+    panels = [_ours(this, ours, x), *between, _theirs(this, theirs, x)]
     both: AnyChart = alt.vconcat(*panels, title=head).resolve_scale(color="independent", shape="independent")
     return both
 
@@ -120,8 +126,7 @@ def _ours(this: Comparison, ours: pl.DataFrame, x: alt.Scale) -> AnyChart:
     if ours.is_empty():
         text = "Nothing measured for this family yet. `make plan` tells which key is missing."
         return theme.said(text, theme.small(title))
-    rounded = pl.col("p50").round(this.digits).cast(pl.Int64 if this.digits == 0 else pl.Float64)
-    data = ours.with_columns(text=pl.format("{}  (n {})", rounded, "n"))
+    data = ours.with_columns(text=_counted(this))
     color = alt.Color("kind:N", scale=_hardware(), legend=None)
     base = alt.Chart(data).encode(y=_y(data, "p50", this), color=color, tooltip=_told(ours, this))
     spread = base.mark_bar(height=7, opacity=0.35, cornerRadius=3).encode(x=_x(this, "p10", x), x2="p90:Q")
@@ -131,6 +136,19 @@ def _ours(this: Comparison, ours: pl.DataFrame, x: alt.Scale) -> AnyChart:
         x=_x(this, "p50", x), text="text:N", color=alt.value(theme.INK)
     )
     return _panel(alt.layer(spread, interval, median, text), data, title)
+
+
+def _counted(this: Comparison) -> pl.Expr:
+    """A median in words, with its n."""
+    rounded = pl.col("p50").round(this.digits).cast(pl.Int64 if this.digits == 0 else pl.Float64)
+    return pl.format("{}  (n {})", rounded, "n")
+
+
+def _simulated(this: Comparison, pretended: pl.DataFrame, x: alt.Scale) -> AnyChart:
+    data = pretended.with_columns(text=_counted(this))
+    base = alt.Chart(data).encode(y=_y(data, "p50", this), tooltip=_told(pretended, this))
+    layers = simulated.layers(base, _x(this, "p10", x), _x(this, "p50", x))
+    return _panel(layers, data, simulated.TITLE)
 
 
 def _theirs(this: Comparison, theirs: pl.DataFrame, x: alt.Scale) -> AnyChart:

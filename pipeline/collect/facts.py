@@ -9,7 +9,7 @@ import msgspec
 
 from pipeline import plan as plans
 from pipeline import trace
-from pipeline.collect import host
+from pipeline.collect import engines, host
 from pipeline.collect.transport.clock import WallClock
 from pipeline.plan import Plan, Run
 
@@ -33,10 +33,12 @@ def target(plan: Plan, name: str, night: date, url: str | None, reason: str | No
     one = plan.targets[name]
     price = plans.price(one, night) if one.engine is None else None
     model, provider = plan.models[one.model], plan.providers[one.provider]
+    is_simulated = one.engine is not None and engines.is_simulated(one.engine["name"])
+    is_local = one.engine is not None and not is_simulated
     return trace.Target(
         name=name,
         title=one.title,
-        kind="hosted" if one.engine is None else "local",
+        kind="local" if is_local else "hosted",
         provider=one.provider,
         provider_title=provider.title,
         engine=one.engine["name"] if one.engine else None,
@@ -47,10 +49,10 @@ def target(plan: Plan, name: str, night: date, url: str | None, reason: str | No
         tokenizer=model.tokenizer,
         dialect=one.dialect,
         url=url or plans.base_url(plan, one),
-        hardware=plans.hardware(plan, one) or (host.facts()["cpu"] if one.engine else None),
+        hardware=plans.hardware(plan, one) or (host.facts()["cpu"] if is_local else None),
         region=provider.region,
         precision=one.precision,
-        provenance=one.provenance,
+        provenance="simulated" if is_simulated else one.provenance,
         usd_per_million_input=price.usd_per_million_input if price else None,
         usd_per_million_output=price.usd_per_million_output if price else None,
         price_source=price.source if price else None,

@@ -4,6 +4,7 @@ from datetime import date
 import pytest
 
 from pipeline import charts, publish, tables, warehouse
+from pipeline.charts import simulated as simulated_figures
 from pipeline.charts.chart import FAMILIES
 from tests import nights, streams
 
@@ -42,7 +43,7 @@ def test_each_family_has_its_comparisons_and_this_machine_its_own_charts():
 
 
 def test_a_measured_figure_on_a_chart_is_the_warehouses(con):
-    (row,) = [row for row in data("output_speed_llama_8b", con) if "p50" in row]
+    (row,) = [row for row in data("output_speed_llama_8b", con) if row.get("target") == "hosted"]
     (expected,) = con.sql(
         "SELECT p10, p50, p90, n FROM summary WHERE target = 'hosted' AND metric = 'output_speed_tok_s'"
     ).fetchall()
@@ -63,14 +64,43 @@ def test_every_published_figure_of_a_family_is_on_its_chart_with_source_and_date
     assert drawn
 
 
-def test_what_was_simulated_is_not_drawn(con):
-    for chart in charts.charts():
-        assert "fake" not in json.dumps(charts.specification(chart, con)), chart.name
+def test_what_was_simulated_is_drawn_in_no_chart_but_its_familys_comparison(con):
+    holding = {
+        chart.name
+        for chart in charts.charts()
+        if "fake" in json.dumps(charts.specification(chart, con)["datasets"])
+    }
+    assert holding == {"ttft_llama_8b", "output_speed_llama_8b"}
+
+
+def test_what_was_simulated_has_a_panel_that_says_so_and_marks_unlike_the_measured_ones(con):
+    spec = charts.specification(named("output_speed_llama_8b"), con)
+    ours, pretended, theirs = spec["vconcat"]
+    shown = [
+        {row.get("target") for row in spec["datasets"][panel["data"]["name"]]}
+        for panel in (ours, pretended, theirs)
+    ]
+    assert shown == [{"hosted"}, {"fake"}, {None}]
+    assert pretended["title"]["text"].startswith("SIMULATED, not measured")
+    measured, simulated = (
+        {json.dumps(layer["mark"], sort_keys=True) for layer in panel["layer"]} for panel in (ours, pretended)
+    )
+    assert not measured & simulated
+    assert all("color" not in layer["encoding"] for layer in pretended["layer"])
+    assert {layer["mark"].get("color") for layer in pretended["layer"]} == {simulated_figures.COLOR}
+
+
+def test_a_night_without_anything_simulated_has_no_panel_for_it(layout):
+    nights.record(layout, target="hosted", **HOSTED)
+    publish.build_night(layout, streams.NIGHT)
+    publish.publish_warehouse(layout)
+    with warehouse.connect(layout) as con:
+        assert len(charts.specification(named("ttft_llama_8b"), con)["vconcat"]) == 2
 
 
 def test_measured_marks_are_filled_and_published_ones_hollow_with_a_legend_of_their_own(con):
     spec = charts.specification(named("output_speed_llama_8b"), con)
-    ours, theirs = spec["vconcat"]
+    ours, _, theirs = spec["vconcat"]
     points = [
         [layer["mark"] for layer in panel["layer"] if layer["mark"]["type"] == "point"] for panel in (ours, theirs)
     ]

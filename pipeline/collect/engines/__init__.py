@@ -39,6 +39,7 @@ __all__ = [
     "Options",
     "RunningEngine",
     "find",
+    "is_simulated",
     "names",
     "running",
 ]
@@ -75,6 +76,11 @@ def find(name: str) -> Engine[Any]:
         )
     engine: Engine[Any] = importlib.import_module(f"{__name__}.{name.replace('-', '_')}").ENGINE
     return engine
+
+
+def is_simulated(name: str) -> bool:
+    """Whether an engine only pretends; one that is not known says so when it is to be started."""
+    return name in names() and find(name).is_simulated
 
 
 @asynccontextmanager

@@ -68,7 +68,8 @@ class Engine(Generic[OptionsT]):
 
     The command must not return before the engine ends, and must serve OpenAI's dialect under `/v1` on
     127.0.0.1 at the given port. `facts` and `first_request` get the root address of the engine when
-    it is ready: what `first_request` does is over before anything is measured.
+    it is ready: what `first_request` does is over before anything is measured. `is_simulated`: it only
+    pretends, so what comes from it is never `measured`.
     """
 
     name: str
@@ -78,6 +79,7 @@ class Engine(Generic[OptionsT]):
     first_request: Callable[[OptionsT, str], None] | None = None
     ready_path: str = "/health"
     metrics_path: str | None = None
+    is_simulated: bool = False
 
 
 def parse_options(engine: Engine[OptionsT], table: Mapping[str, object]) -> OptionsT:

@@ -7,7 +7,10 @@ import socket
 import ssl
 import sys
 
+import msgspec
+
 from pipeline.collect.truth import scripts
+from pipeline.collect.truth.answers import Answers
 from pipeline.collect.truth.server import Server
 
 BACKLOG = 1024
@@ -23,6 +26,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--script", default='{"kind":"constant","tokens":50,"tok_s":200}', help="where none is asked"
     )
+    parser.add_argument("--simulate", metavar="JSON", help="be a hosted provider instead: simulation.Simulation")
     parser.add_argument("--core", type=int, help="run on this CPU core alone")
     parser.add_argument("--real-time", action="store_true", help="ask for SCHED_FIFO; said in the ready line")
     return parser.parse_args()
@@ -51,12 +55,21 @@ def scheduling(*, core: int | None, is_real_time: bool) -> str:
     return "ordinary"
 
 
+def answers(given: argparse.Namespace) -> Answers:
+    """Who answers: the scripts, or a simulated provider."""
+    if given.simulate is None:
+        scripts.parse(given.script)
+        return Answers(given.script)
+    from pipeline.collect.truth import simulation, simulator  # noqa: PLC0415 - scripts need neither
+
+    return simulator.Simulator(msgspec.json.decode(given.simulate, type=simulation.Simulation))
+
+
 def main() -> None:
     """Serve until stdin closes."""
     given = arguments()
-    scripts.parse(given.script)
     listener = socket.create_server((given.host, given.port), backlog=BACKLOG)
-    server = Server(listener, context(given.tls), given.script)
+    server = Server(listener, context(given.tls), answers(given))
     server.end_with(sys.stdin.fileno())
     ready = {
         "port": listener.getsockname()[1],

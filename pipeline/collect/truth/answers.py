@@ -67,6 +67,12 @@ class Answers:
                 return scripts.compiled(scripts.DEFAULT)
         return scripts.compiled(script)
 
+    def about(self, path: str) -> Any:
+        """Facts about what is served; None where the path is not known."""
+        if path.endswith("/models"):
+            return {"object": "list", "data": [{"id": chat.MODEL, "object": "model", "owned_by": "truth"}]}
+        return None
+
     def _told(self, asked: Asked) -> Program:
         path = asked.path
         if path == "/prepared":  # making a long script takes longer than streams in progress can wait
@@ -76,10 +82,10 @@ class Answers:
         name = path.removeprefix("/log/")
         if name in self.logs:
             return _json(rendered(name, self.logs.pop(name)))
-        if path.endswith("/models"):
-            return _json({"object": "list", "data": [{"id": chat.MODEL, "object": "model", "owned_by": "truth"}]})
         if path in ("/", "/health"):
             return _json({"status": "ok"})
+        if (known := self.about(path)) is not None:
+            return _json(known)
         return self.refusal(f"{path}: not known, or a log that was handed out before; see /logs", "404 Not Found")
 
 

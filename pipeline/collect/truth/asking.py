@@ -12,11 +12,12 @@ class AskedWronglyError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One request without its body, which this server has no use for."""
+    """One request. Scripted streams have no use for its body; simulated providers answer to it."""
 
     method: str
     path: str
     headers: dict[str, str]
+    body: bytes = b""
 
     @property
     def is_kept_alive(self) -> bool:
@@ -39,8 +40,9 @@ def take(inbox: bytearray) -> Asked | None:
     words = first.split(" ")
     if len(words) != 3:
         raise AskedWronglyError(f"{first[:80]!r} is no HTTP/1.1 request line")
+    body = bytes(inbox[end + 4 : over])
     del inbox[:over]
-    return Asked(words[0], words[1], headers)
+    return Asked(words[0], words[1], headers, body)
 
 
 def _length(headers: dict[str, str]) -> int:

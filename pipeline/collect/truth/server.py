@@ -25,9 +25,8 @@ monotonic_ns = time.monotonic_ns
 class Server:
     """Serves until the pipe it ends with closes."""
 
-    def __init__(self, listener: socket.socket, tls: ssl.SSLContext | None, default: str) -> None:
-        self.listener, self.tls = listener, tls
-        self.answers = Answers(default)
+    def __init__(self, listener: socket.socket, tls: ssl.SSLContext | None, answers: Answers) -> None:
+        self.listener, self.tls, self.answers = listener, tls, answers
         self.selector = selectors.DefaultSelector()
         self.heap: list[tuple[int, int, Connection]] = []
         self.logged: dict[int, OpenLog] = {}
