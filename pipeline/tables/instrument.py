@@ -14,7 +14,7 @@ COLUMNS = {
     "metric": "Column of ttft or output_speed that the figure is of",
     "concurrency": "Requests kept in flight",
     "figure_ms": "What the error is an error of: the median latency, or for speeds the time that tokens took",
-    "instrument_error_ms": "Worst p99 of the stamp error in the night's calibrations at this concurrency",
+    "instrument_error_ms": "p99 of the stamp error at this concurrency, median over the night's calibrations",
     "error_share": "instrument_error_ms / figure_ms; null without a calibration",
 }
 
@@ -23,8 +23,12 @@ SPEEDS = ("tpot_ms", "output_speed_tok_s")
 
 
 def build(summary: pl.DataFrame, calibration: pl.DataFrame) -> pl.DataFrame:
-    """A latency is off by one stamp's error at most; a speed by as much over the whole time that tokens took."""
-    error = calibration.group_by("concurrency").agg(instrument_error_ms=pl.col("stamp_error_p99_ns").max() / 1e6)
+    """A latency is off by one stamp's error at most; a speed by as much over the whole time that tokens took.
+
+    Figures are medians over a night's rounds, and so is the error: a disturbance of one calibration is as much, or as
+    little, of it as one of a request is of them. The worst calibration stands in `calibration`.
+    """
+    error = calibration.group_by("concurrency").agg(instrument_error_ms=pl.col("stamp_error_p99_ns").median() / 1e6)
     return (
         pl.concat([_latencies(summary), _speeds(summary)])
         .join(error, on="concurrency", how="left")
