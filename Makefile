@@ -4,13 +4,17 @@ BIN := .venv/bin
 export DAGSTER_HOME := $(CURDIR)/data/dagster
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test ui sql plan collect build publish bench bench-peers bench-decode check format lock clean
+.PHONY: help demo demo-providers test ui sql plan collect build publish bench bench-peers bench-decode check format lock clean
 
 help: ## List all commands
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 demo: .venv/run ## Measure a real language model on this machine and publish the site
 	$(BIN)/python -m pipeline.cli demo
+
+demo-providers: .venv/run ## A night over twelve simulated providers, offline, with data and site of its own
+	TOKENCLOCK_DATA=$(CURDIR)/data/providers-demo TOKENCLOCK_SITE=$(CURDIR)/data/providers-demo/site \
+		$(BIN)/python -m pipeline.cli demo --plan plans/providers-demo.toml
 
 test: .venv/dev ## Format check, lint, types, import rules, all tests
 	$(MAKE) --no-print-directory check

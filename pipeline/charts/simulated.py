@@ -17,4 +17,5 @@ def layers(base: alt.Chart, low: alt.X, middle: alt.X) -> AnyChart:
     spread = base.mark_rule(strokeDash=[4, 3], color=COLOR).encode(x=low, x2="p90:Q")
     median = base.mark_point(shape="cross", filled=False, size=70, color=COLOR).encode(x=middle)
     text = base.mark_text(align="left", dx=10, dy=-9, fontSize=11, color=COLOR).encode(x=middle, text="text:N")
-    return alt.layer(spread, median, text)
+    drawn: AnyChart = alt.layer(spread, median, text)
+    return drawn

@@ -25,8 +25,8 @@ SPEEDS = ("tpot_ms", "output_speed_tok_s")
 def build(summary: pl.DataFrame, calibration: pl.DataFrame) -> pl.DataFrame:
     """A latency is off by one stamp's error at most; a speed by as much over the whole time that tokens took.
 
-    Figures are medians over a night's rounds, and so is the error: a disturbance of one calibration is as much, or as
-    little, of it as one of a request is of them. The worst calibration stands in `calibration`.
+    Figures are medians over a night's rounds, and so is the error: what disturbs one calibration counts in it as much
+    as what disturbs one request counts in them. The worst calibration stands in `calibration`.
     """
     error = calibration.group_by("concurrency").agg(instrument_error_ms=pl.col("stamp_error_p99_ns").median() / 1e6)
     return (
