@@ -14,6 +14,7 @@ import duckdb
 import vl_convert
 
 from pipeline.charts.chart import FAMILIES, Chart
+from pipeline.charts.series import refuse_mixed
 from pipeline.charts.theme import themed
 from pipeline.layout import Layout
 from pipeline.trace import replace
@@ -40,6 +41,7 @@ def specification(chart: Chart, con: duckdb.DuckDBPyConnection) -> dict[str, obj
     """The chart as Vega-Lite with its data in it; the same warehouse gives the same bytes."""
     drawn: alt.TopLevelMixin = themed(chart.draw(con))
     spec: dict[str, object] = json.loads(drawn.to_json(indent=None))
+    refuse_mixed(chart.name, spec)
     return {**spec, "description": f"{chart.title}. {chart.description}"}
 
 

@@ -18,6 +18,7 @@ from markupsafe import Markup
 
 from pipeline import __version__, charts
 from pipeline.layout import Layout
+from pipeline.tables import dialects
 from pipeline.tables.metrics import METRICS
 from pipeline.trace import replace
 
@@ -35,6 +36,8 @@ DOWNLOADS = (
     "early_stopping",
     "server_timings",
     "limits",
+    "metric_dialects",
+    "dialect_summary",
     "published_figures",
 )
 
@@ -85,6 +88,18 @@ SELECT provider, model, metric, value, published_at, coalesce(hardware, '–') A
 FROM published_figures ORDER BY family DESC, metric, value DESC, figure_id
 """
 
+DIALECTS = """
+SELECT t.title || ', ' || t.model_title || ', ' || d.scenario AS what, d.dialect, d.version,
+       d.dialect = 'tokenclock' AS is_ours,
+       any_value(d.requests_counted) FILTER (d.metric = 'ttft_ms') AS counted, any_value(d.requests_sent) AS sent,
+       any_value(d.p50) FILTER (d.metric = 'ttft_ms') AS ttft, any_value(d.p50) FILTER (d.metric = 'itl_ms') AS itl,
+       any_value(d.p50) FILTER (d.metric = 'tpot_ms') AS tpot, any_value(d.p50) FILTER (d.metric = 'e2e_ms') AS e2e,
+       any_value(d.p50) FILTER (d.metric = 'tokens') AS tokens,
+       any_value(d.token_source) FILTER (d.metric = 'tokens') AS token_source, any_value(d.percentile_rule) AS rule
+FROM dialect_summary AS d JOIN targets AS t USING (night, target)
+WHERE night = (SELECT max(night) FROM summary) AND t.may_publish
+GROUP BY ALL ORDER BY what, is_ours DESC, dialect
+"""
 
 CALIBRATION = """
 SELECT concurrency, count(*) AS taken, string_agg(DISTINCT clock_source ORDER BY clock_source) AS clock_source,
@@ -124,7 +139,7 @@ def publish(layout: Layout, con: duckdb.DuckDBPyConnection) -> Path:
 
 
 def _page(layout: Layout, con: duckdb.DuckDBPyConnection, files: list[Download]) -> str:
-    drawn = {group: _charts(layout, group) for group in ("comparison", "local")}
+    drawn = {group: _charts(layout, group) for group in ("comparison", "local", "dialects")}
     return (
         _environment()
         .get_template("page.html")
@@ -134,6 +149,9 @@ def _page(layout: Layout, con: duckdb.DuckDBPyConnection, files: list[Download])
             script=_bundle(),
             comparison=drawn["comparison"],
             local=drawn["local"],
+            disagreement=drawn["dialects"],
+            said=_rows(con, DIALECTS),
+            tools=_tools(),
             latest=_rows(con, LATEST),
             targets=_rows(con, TARGETS),
             run=next(iter(_rows(con, RUNS)), None),
@@ -144,6 +162,14 @@ def _page(layout: Layout, con: duckdb.DuckDBPyConnection, files: list[Download])
             files=files,
         )
     )
+
+
+def _tools() -> list[dict[str, Any]]:
+    """Every dialect with its definitions in words."""
+    return [
+        {"dialect": one, "said": {name: formula.text for name, formula in dialects.formulas(one).items()}}
+        for one in dialects.known().values()
+    ]
 
 
 @cache
