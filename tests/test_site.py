@@ -6,6 +6,7 @@ import polars as pl
 import pytest
 
 from pipeline import charts, publish, site, warehouse
+from pipeline.tables import dialects
 from pipeline.tables.metrics import METRICS
 from tests import nights, streams
 from tests.browser import opened
@@ -72,6 +73,17 @@ def test_figures_on_the_page_are_the_warehouses(page):
     assert "300.0 [ 300.0 – 300.0 ]" in said.replace("[300", "[ 300").replace("300.0]", "300.0 ]")
     assert "60.0" in said
     assert "100.0 %" in said
+
+
+def test_the_page_shows_what_other_tools_would_have_said_of_the_same_requests(page):
+    said = words(page)
+    section = said[
+        said.index("The same requests in other tools' words") : said.index("What was not measured or is")
+    ]
+    assert "sglang 0.5.23 3 of 3 300.0 50.00 25.00 1,050.0 31.0 reported linear" in section
+    assert "tokenclock" in section[: section.index("aiperf 0.13")]
+    for dialect in dialects.known().values():
+        assert dialect.note in section
 
 
 def test_without_a_calibration_the_page_says_that_the_error_is_unknown(page):

@@ -15,6 +15,7 @@ import duckdb
 import vl_convert
 
 from pipeline.charts.chart import FAMILIES, Chart
+from pipeline.charts.series import refuse_mixed
 from pipeline.charts.theme import themed
 from pipeline.layout import Layout
 from pipeline.trace import replace
@@ -22,7 +23,7 @@ from pipeline.trace import replace
 __all__ = ["FAMILIES", "GROUPS", "Chart", "charts", "on_page", "render"]
 
 PNG_SCALE = 2
-GROUPS = ("comparison", "local", "trend", "owner")
+GROUPS = ("comparison", "local", "trend", "dialects", "owner")
 
 
 def charts() -> list[Chart]:
@@ -42,6 +43,7 @@ def specification(chart: Chart, con: duckdb.DuckDBPyConnection) -> dict[str, obj
     """The chart as Vega-Lite with its data in it; the same warehouse gives the same bytes."""
     drawn: alt.TopLevelMixin = themed(chart.draw(con))
     spec: dict[str, object] = json.loads(drawn.to_json(indent=None))
+    refuse_mixed(chart.name, spec)
     return {**spec, "description": f"{chart.title}. {chart.description}"}
 
 

@@ -18,6 +18,7 @@ from markupsafe import Markup
 
 from pipeline import __version__, charts
 from pipeline.layout import Layout
+from pipeline.tables import dialects
 from pipeline.tables.metrics import METRICS
 from pipeline.trace import replace
 
@@ -36,6 +37,8 @@ DOWNLOADS = (
     "server_timings",
     "limits",
     "changes",
+    "metric_dialects",
+    "dialect_summary",
     "published_figures",
 )
 
@@ -103,6 +106,18 @@ SELECT provider, model, metric, value, published_at, coalesce(hardware, '–') A
 FROM published_figures ORDER BY family DESC, metric, value DESC, figure_id
 """
 
+DIALECTS = """
+SELECT t.title || ', ' || t.model_title || ', ' || d.scenario AS what, d.dialect, d.version,
+       d.dialect = 'tokenclock' AS is_ours,
+       any_value(d.requests_counted) FILTER (d.metric = 'ttft_ms') AS counted, any_value(d.requests_sent) AS sent,
+       any_value(d.p50) FILTER (d.metric = 'ttft_ms') AS ttft, any_value(d.p50) FILTER (d.metric = 'itl_ms') AS itl,
+       any_value(d.p50) FILTER (d.metric = 'tpot_ms') AS tpot, any_value(d.p50) FILTER (d.metric = 'e2e_ms') AS e2e,
+       any_value(d.p50) FILTER (d.metric = 'tokens') AS tokens,
+       any_value(d.token_source) FILTER (d.metric = 'tokens') AS token_source, any_value(d.percentile_rule) AS rule
+FROM dialect_summary AS d JOIN targets AS t USING (night, target)
+WHERE night = (SELECT max(night) FROM summary) AND t.may_publish
+GROUP BY ALL ORDER BY what, is_ours DESC, dialect
+"""
 
 CALIBRATION = """
 SELECT concurrency, count(*) AS taken, string_agg(DISTINCT clock_source ORDER BY clock_source) AS clock_source,
@@ -156,6 +171,9 @@ def _page(layout: Layout, con: duckdb.DuckDBPyConnection, files: list[Download])
             trend=drawn["trend"] if nights > 1 else [],
             changes=_rows(con, CHANGES),
             pairs=_rows(con, PAIRS),
+            disagreement=drawn["dialects"],
+            said=_rows(con, DIALECTS),
+            tools=_tools(),
             latest=_rows(con, LATEST),
             targets=_rows(con, TARGETS),
             run=next(iter(_rows(con, RUNS)), None),
@@ -166,6 +184,14 @@ def _page(layout: Layout, con: duckdb.DuckDBPyConnection, files: list[Download])
             files=files,
         )
     )
+
+
+def _tools() -> list[dict[str, Any]]:
+    """Every dialect with its definitions in words."""
+    return [
+        {"dialect": one, "said": {name: formula.text for name, formula in dialects.formulas(one).items()}}
+        for one in dialects.known().values()
+    ]
 
 
 @cache

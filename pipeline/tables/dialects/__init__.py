@@ -16,7 +16,7 @@ from pipeline.tables.dialects._contract import Dialect, Formula
 from pipeline.tables.dialects._marks import marks
 from pipeline.tables.dialects._percentiles import at
 
-__all__ = ["METRICS", "Dialect", "Formula", "at", "known", "say"]
+__all__ = ["METRICS", "Dialect", "Formula", "at", "formulas", "known", "say"]
 
 METRICS = {
     "ttft_ms": "ms",
