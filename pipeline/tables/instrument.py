@@ -25,7 +25,7 @@ SPEEDS = ("tpot_ms", "output_speed_tok_s")
 def build(summary: pl.DataFrame, calibration: pl.DataFrame) -> pl.DataFrame:
     """A latency is off by one stamp's error at most; a speed by as much over the whole time that tokens took.
 
-    Figures are medians over a night's rounds, and so is the error: what disturbs one calibration counts in it as much
+    Figures are medians over a night's rounds, and so is the error: what disturbs one calibration counts in it
     as what disturbs one request counts in them. The worst calibration stands in `calibration`.
     """
     error = calibration.group_by("concurrency").agg(instrument_error_ms=pl.col("stamp_error_p99_ns").median() / 1e6)
