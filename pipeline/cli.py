@@ -94,6 +94,10 @@ def _use_plan(options: argparse.Namespace) -> None:
         os.environ["TOKENCLOCK_PLAN"] = str(Path(options.plan).absolute())
 
 
+def _environment(options: argparse.Namespace) -> dict[str, str]:
+    return environment() | ({plans.ALLOW_UNPRICED: "1"} if options.allow_unpriced else {})
+
+
 def _demo(options: argparse.Namespace) -> int:
     from pipeline import instance  # noqa: PLC0415 - Dagster takes seconds to import
 
@@ -121,8 +125,9 @@ def _farewell(layout: Layout, page: Path) -> str:
 
 
 def _collect(options: argparse.Namespace) -> int:
-    _use_plan(options)
-    this = nights.Collection(plans.load(options.plan), Layout.from_environment(), nights.tonight(), environment())
+    this = nights.Collection(
+        plans.load(options.plan), Layout.from_environment(), nights.tonight(), _environment(options)
+    )
     targets = options.target or plans.enabled(this.plan, this.night, this.environment)
     if not targets:
         raise PlanError(f"{this.plan.source}: no target is enabled; `tokenclock plan` tells why each is skipped")
@@ -175,9 +180,8 @@ def _publish(options: argparse.Namespace) -> int:
 
 
 def _plan(options: argparse.Namespace) -> int:
-    _use_plan(options)
-    plan, night = plans.load(options.plan), nights.tonight()
-    estimates = [plans.estimate(plan, name, night, environment()) for name in plan.targets]
+    plan, night, known = plans.load(options.plan), nights.tonight(), _environment(options)
+    estimates = [plans.estimate(plan, name, night, known) for name in plan.targets]
     if options.json:
         _say(options, {"night": night, "plan": plan.source, "targets": [asdict(one) for one in estimates]}, "")
     else:
