@@ -3,4 +3,4 @@
 SELECT target, scenario, metric, n
 FROM summary
 WHERE n < 5
-  AND metric NOT IN ('output_throughput_tok_s', 'request_throughput_req_s')
+  AND metric NOT IN ('output_throughput_tok_s', 'request_throughput_req_s', 'goodput_req_s')

@@ -28,6 +28,7 @@ Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9-]*$")]
 Count = Annotated[int, msgspec.Meta(ge=1)]
 Usd = Annotated[float, msgspec.Meta(ge=0)]
 Seconds = Annotated[float, msgspec.Meta(gt=0)]
+Milliseconds = Annotated[float, msgspec.Meta(gt=0)]
 
 
 class PlanError(TokenclockError):
@@ -84,11 +85,22 @@ class Workload(_Stanza, frozen=True, kw_only=True):
     unique_prompts: bool
 
 
+class Slo(_Stanza, frozen=True, kw_only=True):
+    """Limits that a request must keep to count as good; what is not named has none."""
+
+    title: str
+    ttft_ms: Milliseconds | None = None
+    tpot_ms: Milliseconds | None = None
+    e2e_ms: Milliseconds | None = None
+    source: str | None = None
+
+
 class _Load(_Stanza, frozen=True, kw_only=True, tag_field="kind"):
     title: str
     requests: Count
     warmup_requests: Annotated[int, msgspec.Meta(ge=0)]
     timeout_s: Seconds
+    slo: Name | None = None
 
 
 class Closed(_Load, frozen=True, kw_only=True, tag="closed"):
@@ -136,6 +148,7 @@ class Sweep(_Stanza, frozen=True, kw_only=True, tag="sweep", tag_field="kind"):
     requests_at_least: Count
     warmup_per_stream: Annotated[int, msgspec.Meta(ge=0)]
     timeout_s: Seconds
+    slo: Name | None = None
 
     def levels(self, name: str) -> dict[str, Closed]:
         """The scenarios that the sweep stands for, by name."""
@@ -146,6 +159,7 @@ class Sweep(_Stanza, frozen=True, kw_only=True, tag="sweep", tag_field="kind"):
                 requests=max(self.requests_at_least, self.requests_per_stream * concurrency),
                 warmup_requests=self.warmup_per_stream * concurrency,
                 timeout_s=self.timeout_s,
+                slo=self.slo,
                 sweep=name,
             )
             for concurrency in self.concurrencies
@@ -226,10 +240,12 @@ _SECTIONS: dict[str, Any] = {
     "families": Family,
     "models": Model,
     "workloads": Workload,
+    "slos": Slo,
     "scenarios": Closed | Open | Sweep,
     "providers": Provider,
     "targets": Target,
 }
+_OPTIONAL = ("slos",)
 
 
 @dataclass(frozen=True)
@@ -240,6 +256,7 @@ class Plan:
     families: Mapping[str, Family]
     models: Mapping[str, Model]
     workloads: Mapping[str, Workload]
+    slos: Mapping[str, Slo]
     scenarios: Mapping[str, Scenario]
     providers: Mapping[str, Provider]
     targets: Mapping[str, Target]
@@ -281,6 +298,7 @@ def _parse(sections: dict[str, Any], path: Path, sha256: str) -> Plan:
     for section in sections:
         if section != "night" and section not in _SECTIONS:
             raise PlanError(f"{path}: [{section}] is unknown{_hint(section, ['night', *_SECTIONS])}")
+    sections = {**{section: {} for section in _OPTIONAL}, **sections}
     for section in ("night", *_SECTIONS):
         if not isinstance(sections.get(section), dict):
             raise PlanError(f'{path}: [{section}] is missing; add it, or start the file with extends = "default"')
@@ -342,6 +360,9 @@ def _check(plan: Plan) -> Plan:
         _known(plan, f"models.{name}", "family", model.family, plan.families)
     for name, provider in plan.providers.items():
         _check_url(plan, f"providers.{name}", provider.base_url)
+    for name, load in plan.scenarios.items():
+        if load.slo:
+            _known(plan, f"scenarios.{name}", "slo", load.slo, plan.slos)
     for name, target in plan.targets.items():
         at = f"targets.{name}"
         _check_url(plan, at, target.base_url)

@@ -75,6 +75,7 @@ def draft(plan: Plan, run: Run, url: str | None, engine: dict[str, Any] | None, 
         load={
             "scenario": msgspec.to_builtins(scenario),
             "workload": msgspec.to_builtins(plan.workloads[run.workload]),
+            **({"slo": msgspec.to_builtins(plan.slos[scenario.slo])} if scenario.slo else {}),
         },
         target=_as_served(target(plan, run.target, run.night, url), engine),
         requests_planned=scenario.requests,

@@ -1,8 +1,9 @@
-"""Metrics of one request: one function a metric, its formula in the docstring.
+"""One function a metric, its formula in the docstring.
 
-Each is an expression over a row of `requests` (marks in ns from `sent`) and says which table publishes
-it. Adding a metric is adding a function here: table, comment, summary and the site's definitions follow.
-Undefined is null.
+Each says which table publishes it and is an expression over a row of what that table is made from: `requests`
+(marks in ns from `sent`), for `itl` with a gap, for `cost` with prices, for `bandwidth` with facts of the hardware;
+for `throughput` a run with the counts of its window. Adding a metric is adding a function here: table, comment,
+view, summary and the site's definitions follow. Undefined is null.
 """
 
 from collections.abc import Callable
@@ -24,6 +25,9 @@ class Metric:
 
 
 METRICS: dict[str, Metric] = {}
+
+TOKENS_PER_ARRIVAL = 1.2
+"""With more tokens an arrival, the time between arrivals says nothing of the time between tokens."""
 
 
 def _metric(table: str, unit: str, better: str) -> Callable[[Callable[[], pl.Expr]], Callable[[], pl.Expr]]:
@@ -95,6 +99,67 @@ def tpot_ms() -> pl.Expr:
 def output_speed_tok_s() -> pl.Expr:
     """Speed of one stream once it flows: 1000 / tpot_ms (tokens after the first arrival over the time after it)."""
     return 1000 / tpot_ms()
+
+
+@_metric("itl", "ms", "lower")
+def itl_ms() -> pl.Expr:
+    """Inter-token latency, a value a gap: time between neighbouring arrivals with tokens.
+
+    Null where arrivals bring more than 1.2 tokens on average: such a gap is none between tokens.
+    """
+    per_arrival = _column("tokens") / _column("arrival_count")
+    return pl.when(per_arrival <= TOKENS_PER_ARRIVAL).then(_ms(_column("gap_ns")))
+
+
+@_metric("cost", "USD", "lower")
+def usd_per_request() -> pl.Expr:
+    """At the price of that night: prompt tokens x input price + output tokens x output price.
+
+    Tokens are those that the provider reports and bills.
+    """
+    paid_in = _column("prompt_tokens") * _column("usd_per_million_input")
+    return (paid_in + _column("tokens_reported") * _column("usd_per_million_output")) / 1e6
+
+
+@_metric("cost", "USD", "lower")
+def usd_per_million_tokens() -> pl.Expr:
+    """What a million output tokens cost with the input that they took: 1e6 x usd_per_request / output tokens."""
+    return pl.when(_column("tokens_reported") > 0).then(1e6 * usd_per_request() / _column("tokens_reported"))
+
+
+@_metric("bandwidth", "1", "higher")
+def bandwidth_ceiling_share() -> pl.Expr:
+    """Share of the weight-streaming limit: output_speed_tok_s / (memory bandwidth / bytes read per token).
+
+    Above 1 means speculation, or other hardware than claimed.
+    """
+    return output_speed_tok_s() * _column("bytes_per_token") / _column("bandwidth_bytes_s")
+
+
+@_metric("throughput", "tok/s", "higher")
+def output_throughput_tok_s() -> pl.Expr:
+    """Throughput of the system: tokens_in_window / window_s; ramp-up and drain lie outside of the window."""
+    return _column("tokens_in_window") / _column("window_s")
+
+
+@_metric("throughput", "req/s", "higher")
+def request_throughput_req_s() -> pl.Expr:
+    """Requests that the system answers: requests_in_window / window_s."""
+    return _column("requests_in_window") / _column("window_s")
+
+
+@_metric("throughput", "req/s", "higher")
+def goodput_req_s() -> pl.Expr:
+    """Requests inside all limits of the scenario's SLO: requests_inside_slo / window_s. A failed one is outside.
+
+    Null where the scenario has no SLO.
+    """
+    return _column("requests_inside_slo") / _column("window_s")
+
+
+OF_RUNS = "throughput"
+OF_REQUESTS = tuple(dict.fromkeys(metric.table for metric in METRICS.values() if metric.table != OF_RUNS))
+"""Tables with metrics of requests, or of gaps within them."""
 
 
 def of_table(table: str) -> list[Metric]:

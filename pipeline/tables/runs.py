@@ -8,6 +8,8 @@ from pipeline.trace import Manifest
 
 INPUTS = ("trace",)
 
+SLO = ("slo_ttft_ms", "slo_tpot_ms", "slo_e2e_ms")
+
 COLUMNS = {
     "run_id": "Key. Also the name of the run's folder under data/traces",
     "night": "UTC date on which the night began",
@@ -25,6 +27,7 @@ COLUMNS = {
     "concurrency": "Requests kept in flight; in an open loop at most",
     "rate_req_s": "Arrivals per second of an open loop; null in a closed one",
     "arrivals": "poisson or constant; null in a closed loop",
+    **{name: f"Limit of {name.removeprefix('slo_')} in the scenario's SLO; null without one" for name in SLO},
     "sweep": "The sweep that the scenario is a level of",
     "has_unique_prompts": "Every prompt begins differently, so that no prefix cache can serve it",
     "requests_planned": "Requests to be measured",
@@ -49,7 +52,7 @@ _SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     **dict.fromkeys(("round", "concurrency"), pl.Int32),
     **dict.fromkeys(("requests_planned", "warmup_planned", "requests_recorded", "requests_lost"), pl.Int32),
     "started_at": pl.Datetime("us", "UTC"),
-    "rate_req_s": pl.Float64,
+    **dict.fromkeys(("rate_req_s", *SLO), pl.Float64),
     "has_unique_prompts": pl.Boolean,
     **dict.fromkeys(("clock_error_ns", "clock_steps"), pl.Int64),
 }
@@ -79,6 +82,7 @@ def _row(one: Manifest) -> dict[str, object]:
         "engine": target.engine,
         "load": load_kind(one),
         **{name: scenario.get(name) for name in ("rate_req_s", "arrivals", "sweep")},
+        **{name: load.get("slo", {}).get(name.removeprefix("slo_")) for name in SLO},
         "has_unique_prompts": load.get("workload", {}).get("unique_prompts"),
         "clock_error_ns": clock.get("mapping_error_ns"),
         "clock_steps": clock.get("wall_steps"),

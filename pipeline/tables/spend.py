@@ -32,7 +32,7 @@ def build(recorded: Recorded, requests: pl.DataFrame) -> pl.DataFrame:
     output_usd = pl.col("completion_tokens") * pl.col("usd_per_million_output")
     answered = pl.col("sent_ns").is_not_null() & ~(pl.col("http_status") >= 400).fill_null(value=False)
     return (
-        requests.join(_prices(recorded), on="run_id")
+        requests.join(prices(recorded), on="run_id")
         .group_by("night", "target", "provider", "model", "family", "provenance", *PRICES)
         .agg(
             requests_sent=pl.col("sent_ns").is_not_null().sum().cast(pl.Int64),
@@ -46,7 +46,7 @@ def build(recorded: Recorded, requests: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _prices(recorded: Recorded) -> pl.DataFrame:
+def prices(recorded: Recorded) -> pl.DataFrame:
     """The price in force for each run of a hosted target."""
     hosted = [one for one in recorded.manifests if one.target.kind == "hosted"]
     rows = [{"run_id": one.run_id, **{name: getattr(one.target, name) for name in PRICES}} for one in hosted]

@@ -1,18 +1,19 @@
 """One row a night × target × model × workload × scenario × metric: n, mean, percentiles and intervals."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 import polars as pl
 
 from pipeline.tables import intervals, metrics
 
-INPUTS = ("ttft", "output_speed", "throughput")
+INPUTS = (*metrics.OF_REQUESTS, metrics.OF_RUNS)
 
 GRAIN = ("night", "target", "model", "family", "workload", "scenario", "provenance")
 PERCENTILES = (10, 25, 50, 75, 90, 95)
 ENOUGH_FOR_P99 = 100
 
-RUN_METRICS = {"output_throughput_tok_s": "tok/s", "request_throughput_req_s": "req/s"}
+RUN_METRICS = {metric.name: metric.unit for metric in metrics.of_table(metrics.OF_RUNS)}
+PER_GAP = ("itl",)  # gaps of one request are no independent draws: no intervals
 
 COLUMNS = {
     "night": "UTC date on which the night began",
@@ -25,12 +26,12 @@ COLUMNS = {
     "load": "closed or open loop",
     "concurrency": "Requests kept in flight; in an open loop at most",
     "rate_req_s": "Arrivals per second of an open loop; null in a closed one",
-    "metric": "Column of ttft, output_speed or throughput that is summarised",
+    "metric": f"Column of {', '.join(INPUTS)} that is summarised",
     "unit": "Unit of the figures of this row",
     "rounds": "Rounds with a run that recorded something",
     "requests_sent": "Requests that were started, warm-up left out",
     "success_rate": "Requests with metrics / requests sent",
-    "n": "Values behind this row: requests, or runs for throughput",
+    "n": "Values behind this row: requests; gaps for itl, runs for throughput",
     "mean": "Arithmetic mean",
     **{f"p{p}": f"{p}th percentile, linear interpolation" for p in PERCENTILES},
     "p99": f"99th percentile, linear interpolation; null below n = {ENOUGH_FOR_P99}",
@@ -39,15 +40,14 @@ COLUMNS = {
 }
 
 
-def build(ttft: pl.DataFrame, output_speed: pl.DataFrame, throughput: pl.DataFrame) -> pl.DataFrame:
-    """Statistics of every metric over all rounds of the night."""
-    units = {name: metric.unit for name, metric in metrics.METRICS.items()}
+def build(*frames: pl.DataFrame) -> pl.DataFrame:
+    """Statistics of every metric over all rounds of the night; `frames` are those of `INPUTS`."""
+    throughput = frames[-1]
     parts = [
-        _statistics(ttft, {m.name: m.unit for m in metrics.of_table("ttft")}),
-        _statistics(output_speed, {m.name: m.unit for m in metrics.of_table("output_speed")}),
-        _statistics(throughput, RUN_METRICS),
+        _statistics(frame, [metric.name for metric in metrics.of_table(table)], has_intervals=table not in PER_GAP)
+        for table, frame in zip(INPUTS, frames, strict=True)
     ]
-    unit = pl.col("metric").replace_strict({**units, **RUN_METRICS})
+    unit = pl.col("metric").replace_strict({name: metric.unit for name, metric in metrics.METRICS.items()})
     return (
         pl.concat(parts, how="diagonal")
         .with_columns(unit=unit)
@@ -70,12 +70,12 @@ def _runs(throughput: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _statistics(frame: pl.DataFrame, units: Mapping[str, str]) -> pl.DataFrame:
+def _statistics(frame: pl.DataFrame, names: Sequence[str], *, has_intervals: bool) -> pl.DataFrame:
     value, by = pl.col("value"), [*GRAIN, "metric"]
     source = pl.col("token_source") if "token_source" in frame.columns else pl.lit(None, pl.String)
     values = (
         frame.with_columns(token_source=source)
-        .unpivot(on=list(units), index=[*GRAIN, "run_id", "token_source"], variable_name="metric")
+        .unpivot(on=list(names), index=[*GRAIN, "run_id", "token_source"], variable_name="metric")
         .drop_nulls("value")
     )
     return (
@@ -87,7 +87,7 @@ def _statistics(frame: pl.DataFrame, units: Mapping[str, str]) -> pl.DataFrame:
             p99=pl.when(pl.len() >= ENOUGH_FOR_P99).then(value.quantile(0.99, "linear")),
             token_source=_sources(),
         )
-        .join(intervals.intervals(values, by), on=by, how="left")
+        .join(intervals.intervals(values if has_intervals else values.clear(), by), on=by, how="left")
     )
 
 

@@ -5,7 +5,9 @@ Ramp-up and drain lie outside of the window (see `windows`).
 
 import polars as pl
 
+from pipeline.tables import metrics
 from pipeline.tables.keys import KEYS
+from pipeline.tables.runs import SLO
 from pipeline.tables.windows import windows
 
 INPUTS = ("runs", "requests", "events")
@@ -25,8 +27,9 @@ COLUMNS = {
     "tokens_in_window": "Output tokens that arrived inside the window; a request's tokens are shared equally "
     "among its token-bearing events",
     "requests_in_window": "Requests with metrics that ended inside the window",
-    "output_throughput_tok_s": "tokens_in_window / window_s [tok/s of the system]",
-    "request_throughput_req_s": "requests_in_window / window_s [req/s of the system]",
+    "requests_inside_slo": "Of these, requests inside all limits of the scenario's SLO; one whose tokens came at "
+    "once has no time per token and is held to the other limits. Null without an SLO",
+    **metrics.comments("throughput"),
 }
 
 
@@ -45,15 +48,14 @@ def build(runs: pl.DataFrame, requests: pl.DataFrame, events: pl.DataFrame) -> p
         .with_columns(pl.col("requests_sent", "retries", "requests_with_metrics").fill_null(0))
         .join(window, on="run_id", how="left")
         .join(_tokens_in_window(measured, events, window), on="run_id", how="left")
-        .join(_requests_in_window(measured, window), on="run_id", how="left")
+        .join(_requests_in_window(measured, window, runs), on="run_id", how="left")
         .with_columns(
             success_rate=pl.when(pl.col("requests_sent") > 0).then(
                 pl.col("requests_with_metrics") / pl.col("requests_sent")
             ),
             window_s=1 / per_second,
-            output_throughput_tok_s=pl.col("tokens_in_window") * per_second,
-            request_throughput_req_s=pl.col("requests_in_window") * per_second,
         )
+        .with_columns(metrics.expressions("throughput"))
         .select(*COLUMNS)
         .sort("run_id")
     )
@@ -77,11 +79,22 @@ def _tokens_in_window(measured: pl.DataFrame, events: pl.DataFrame, window: pl.D
     )
 
 
-def _requests_in_window(measured: pl.DataFrame, window: pl.DataFrame) -> pl.DataFrame:
+def _requests_in_window(measured: pl.DataFrame, window: pl.DataFrame, runs: pl.DataFrame) -> pl.DataFrame:
+    limits = pl.concat_list(SLO).list.drop_nulls().list.len()
     return (
         measured.filter("has_metrics")
         .join(window, on="run_id")
+        .join(runs.select("run_id", *SLO), on="run_id")
         .with_columns(at=pl.col("sent_ns") + pl.col("end_ns"))
         .group_by("run_id")
-        .agg(requests_in_window=_inside().sum().cast(pl.Int64))
+        .agg(
+            requests_in_window=_inside().sum().cast(pl.Int64),
+            requests_inside_slo=pl.when(limits.first() > 0).then((_inside() & _keeps_slo()).sum().cast(pl.Int64)),
+        )
     )
+
+
+def _keeps_slo() -> pl.Expr:
+    """No limit is passed; what has no limit, or no value, passes none."""
+    values = {f"slo_{name}": metrics.METRICS[name].expression() for name in ("ttft_ms", "tpot_ms", "e2e_ms")}
+    return pl.all_horizontal((value <= pl.col(limit)).fill_null(value=True) for limit, value in values.items())

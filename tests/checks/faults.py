@@ -152,6 +152,7 @@ THROUGHPUT = {
     "every_run": lose("throughput", row=0),
     "success_rate_adds_up": put("throughput", row=0, requests_sent=10),
     "rates_are_counts_over_time": put("throughput", row=0, window_s=None),
+    "goodput_is_a_part": put("throughput", row=0, requests_inside_slo=11),
     "window_holds_a_part": put("throughput", row=0, tokens_in_window=61.0),
 }
 
@@ -246,6 +247,35 @@ LIMITS = {
     "requests_belong": put("limits", request_id="nobody's"),
 }
 
+ITL = {
+    "one_row_per_gap": twice("itl"),
+    "gaps_take_time": put("itl", gap_ns=0),
+    "null_has_a_reason": put("itl", reason=None),
+    "gaps_fill_the_decode": lose("itl"),
+}
+
+PAID = {
+    "request_id": "a", "prompt_tokens": 10, "tokens_reported": 100, "usd_per_million_input": 1.0,
+    "usd_per_million_output": 2.0, "price_source": "a list", "usd_per_request": 210e-6,
+    "usd_per_million_tokens": 2.1,
+}  # fmt: skip
+
+COST = {
+    "one_row_per_request": plant("cost", PAID, PAID),
+    "cost_is_not_negative": plant("cost", {**PAID, "usd_per_request": -210e-6}),
+    "price_has_a_source": plant("cost", {**PAID, "price_source": None}),
+    "follows_from_prices": plant("cost", {**PAID, "usd_per_million_tokens": 2.0}),
+}
+
+NEAR = {"request_id": "a", "bandwidth_ceiling_share": 0.8, "bandwidth_source": "a data sheet"}
+
+BANDWIDTH = {
+    "one_row_per_request": plant("bandwidth", NEAR, NEAR),
+    "share_is_below_one": plant("bandwidth", {**NEAR, "bandwidth_ceiling_share": 1.3}),
+    "share_is_positive": plant("bandwidth", {**NEAR, "bandwidth_ceiling_share": 0.0}),
+    "ceiling_has_a_source": plant("bandwidth", {**NEAR, "bandwidth_source": None}),
+}
+
 EVENT_TOKENS = {
     "one_row_per_event": twice("event_tokens"),
     "tokens_are_counts": put("event_tokens", tokens=-1),
@@ -298,6 +328,9 @@ FAULTS = {
         "early_stopping": EARLY_STOPPING,
         "server_timings": SERVER_TIMINGS,
         "limits": LIMITS,
+        "itl": ITL,
+        "cost": COST,
+        "bandwidth": BANDWIDTH,
         "event_tokens": EVENT_TOKENS,
         "metric_dialects": METRIC_DIALECTS,
         "dialect_summary": DIALECT_SUMMARY,

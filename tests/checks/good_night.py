@@ -74,6 +74,9 @@ def good_night(only: Collection[int] = range(12)) -> Night:
         "ttft",
         "output_speed",
         "throughput",
+        "itl",
+        "cost",
+        "bandwidth",
         "summary",
         "instrument",
         "comparison",
@@ -240,7 +243,8 @@ def _refused() -> dict[str, Any]:
 def _runs() -> pl.DataFrame:
     shape = {
         "load": "closed", "concurrency": 1, "rate_req_s": None, "requests_planned": 11, "warmup_planned": 1,
-        "requests_recorded": 12, "clock_error_ns": 60, "clock_steps": 0,
+        "requests_recorded": 12, "clock_error_ns": 60, "clock_steps": 0, "slo_ttft_ms": 205.0, "slo_tpot_ms": None,
+        "slo_e2e_ms": None,
     }  # fmt: skip
     return pl.DataFrame(
         [{**KEYS, **shape, "outcome": "finished", "started_at": datetime(2026, 11, 3, 2, tzinfo=UTC)}]

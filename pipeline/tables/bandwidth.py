@@ -1,0 +1,76 @@
+"""One row a request with an output speed, where the hardware is known: how near it is to the memory's limit.
+
+Every token of a stream reads the weights once; the hardware's memory bandwidth bounds how often that can be.
+"""
+
+import tomllib
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from pipeline.tables import metrics
+from pipeline.tables.keys import KEYS, with_metrics
+from pipeline.tables.recorded import Recorded
+
+INPUTS = ("trace", "requests")
+
+FACTS = Path(__file__).with_suffix(".toml")
+
+COLUMNS = {
+    **KEYS,
+    "hardware": "What the target is said (hosted) or seen (local) to run on",
+    "precision": "Precision of the weights",
+    "bandwidth_bytes_s": "Memory bandwidth of that hardware, bytes a second",
+    "bandwidth_source": "Where that is from",
+    "bytes_per_token": "Bytes of weights that a token of one stream reads",
+    "bytes_source": "Where that is from",
+    "token_source": "Where the tokens of the request are from: recounted or reported",
+    **metrics.comments("bandwidth"),
+}
+
+_RUN = ("precision", "bandwidth_bytes_s", "bandwidth_source", "bytes_per_token", "bytes_source")
+_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
+    "run_id": pl.String,
+    **dict.fromkeys(_RUN, pl.String),
+    **dict.fromkeys(("bandwidth_bytes_s", "bytes_per_token"), pl.Float64),
+}
+
+
+def build(recorded: Recorded, requests: pl.DataFrame) -> pl.DataFrame:
+    """The share of the ceiling of every request whose ceiling is known."""
+    runs = [
+        _ceiling(one.run_id, one.target.hardware, one.target.family, one.target.precision)
+        for one in recorded.manifests
+    ]
+    known = pl.DataFrame([run for run in runs if run], schema=_SCHEMA)
+    return (
+        with_metrics(requests)
+        .join(known, on="run_id")
+        .with_columns(metrics.expressions("bandwidth"))
+        .drop_nulls("bandwidth_ceiling_share")
+        .select(*COLUMNS)
+        .sort("request_id")
+    )
+
+
+@cache
+def facts() -> dict[str, Any]:
+    """Bandwidths and weights, with their sources."""
+    return tomllib.loads(FACTS.read_text("utf-8"))
+
+
+def _ceiling(run_id: str, hardware: str | None, family: str, precision: str | None) -> dict[str, object] | None:
+    systems = [one for one in facts()["hardware"] if hardware in one["names"]]
+    weights = [one for one in facts()["weights"] if (one["family"], one["precision"]) == (family, precision)]
+    if not systems or not weights:
+        return None
+    return {
+        "run_id": run_id,
+        "precision": precision,
+        "bandwidth_bytes_s": systems[0]["tb_s"] * 1e12,
+        "bandwidth_source": systems[0]["source"],
+        "bytes_per_token": weights[0]["gb_per_token"] * 1e9,
+        "bytes_source": weights[0]["source"],
+    }
