@@ -68,6 +68,7 @@ def publish(layout: Layout, nights: Sequence[date], extras: Mapping[str, Extra])
 def _build(path: Path, layout: Layout, nights: Sequence[date], extras: Mapping[str, Extra]) -> dict[str, int]:
     rows = {}
     with duckdb.connect(path, config=CONFIG) as con:
+        con.begin()  # one transaction: else each of hundreds of comments waits for the disk
         for name, table in tables.tables().items():
             _table(con, layout, table, nights)
             _comment(con, name, table.title, table.columns)
@@ -81,6 +82,7 @@ def _build(path: Path, layout: Layout, nights: Sequence[date], extras: Mapping[s
             con.execute(f'COMMENT ON VIEW "{view.name}" IS {_quoted(view.title)}').fetchall()
         for name in (*tables.tables(), *extras):
             rows[name] = _count(con, name)
+        con.commit()
         con.execute("CHECKPOINT").fetchall()
     return rows
 

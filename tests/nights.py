@@ -1,14 +1,51 @@
 """Recorded nights on disk, for tests of what comes after recording."""
 
+import json
+import shutil
+import tempfile
 from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
 
 import polars as pl
 
-from pipeline import tables, trace
+from pipeline import publish, tables, trace
 from pipeline.collect.recorder import Trace
 from pipeline.collect.store import RunStore
 from pipeline.layout import Layout
 from tests import streams
+
+_SHELF = tempfile.TemporaryDirectory(prefix="tokenclock-nights-")  # published nights of this session
+
+
+def published(layout: Layout, *targets: dict[str, Any], site: bool = False) -> Path:
+    """Publish the golden night of these targets (none: before anything was recorded); return the first page's path.
+
+    Publishing takes seconds, so a night is made once a session and copied from then on.
+    """
+    shelf = Path(_SHELF.name)
+    index = shelf / "index.json"
+    known = json.loads(index.read_text()) if index.exists() else {}
+    name = json.dumps([targets, site])
+    if name not in known:
+        known[name] = str(shelf / str(len(known)))
+        folder = Path(known[name])
+        _publish(Layout(folder / "data", folder / "site"), targets, site=site)
+        index.write_text(json.dumps(known))
+    for made, wanted in (("data", layout.data), ("site", layout.site)):
+        if (Path(known[name]) / made).exists():
+            shutil.copytree(Path(known[name]) / made, wanted, dirs_exist_ok=True)
+    return layout.site / "index.html"
+
+
+def _publish(layout: Layout, targets: tuple[dict[str, Any], ...], *, site: bool) -> None:
+    for about in targets:
+        record(layout, **about)
+    if targets:
+        publish.build_night(layout, streams.NIGHT)
+    publish.publish_warehouse(layout)
+    if site:
+        publish.publish_site(layout)
 
 
 def record(

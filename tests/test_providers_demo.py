@@ -78,9 +78,9 @@ def test_usage_agrees_with_the_text_and_the_model_is_the_one_asked_for(published
     rows = asked(
         published,
         """
-        SELECT r.provider, r.model_id, r.model_echoed, r.prompt_tokens, r.tokens_reported, r.token_source,
-               len(string_split(string_agg(e.content, '' ORDER BY e.event_index), ' ')) - 1 AS words
-        FROM requests AS r JOIN events AS e USING (request_id) WHERE r.has_metrics GROUP BY ALL, r.request_id
+        SELECT r.request_id, r.provider, r.model_id, r.model_echoed, r.prompt_tokens, r.tokens_reported,
+               r.token_source, len(string_split(string_agg(e.content, '' ORDER BY e.event_index), ' ')) - 1 AS words
+        FROM requests AS r JOIN events AS e USING (request_id) WHERE r.has_metrics GROUP BY ALL
         """,
     )
     assert {row["provider"] for row in rows} == set(providers.names())

@@ -78,9 +78,7 @@ def test_a_night_that_fails_a_critical_check_stays_staged_and_the_others_are_pub
 
 
 def test_when_no_night_passes_the_published_warehouse_stays(layout):
-    nights.record(layout)
-    publish.build_night(layout, GOOD)
-    publish.publish_warehouse(layout)
+    nights.published(layout, {})
     before = layout.warehouse.read_bytes()
     spoil(layout, GOOD)
     with pytest.raises(publish.NothingToPublishError, match="time_runs_forward"):
@@ -89,9 +87,7 @@ def test_when_no_night_passes_the_published_warehouse_stays(layout):
 
 
 def test_a_publication_that_breaks_leaves_the_old_warehouse_and_no_rubbish(layout, monkeypatch):
-    nights.record(layout)
-    publish.build_night(layout, GOOD)
-    publish.publish_warehouse(layout)
+    nights.published(layout, {})
     before = layout.warehouse.read_bytes()
     monkeypatch.setattr(warehouse, "views", lambda: [warehouse.View("broken", "Broken", "SELECT * FROM nowhere")])
     with pytest.raises(duckdb.Error, match="nowhere"):
@@ -113,7 +109,7 @@ def test_an_open_reader_keeps_its_state_while_a_new_night_is_published(layout):
 
 
 def test_with_nothing_recorded_the_warehouse_has_all_its_tables_and_the_published_figures(layout):
-    publish.publish_warehouse(layout)
+    nights.published(layout)
     rows = run(
         layout, "SELECT (SELECT count(*) FROM ttft) AS ours, (SELECT count(*) FROM published_figures) AS theirs"
     )
@@ -124,11 +120,9 @@ def test_with_nothing_recorded_the_warehouse_has_all_its_tables_and_the_publishe
 @pytest.mark.parametrize("path", sorted((shipped("sql") / "queries").glob("*.sql")), ids=lambda path: path.stem)
 def test_every_worked_query_runs_on_a_night_and_on_none(layout, path):
     assert path.read_text().startswith("-- "), f"{path.name}: begin with the question as a comment"
-    publish.publish_warehouse(layout)
+    nights.published(layout)
     empty = run(layout, path.read_text())
-    nights.record(layout)
-    publish.build_night(layout, GOOD)
-    publish.publish_warehouse(layout)
+    nights.published(layout, {})
     assert run(layout, path.read_text()).columns == empty.columns
 
 
@@ -151,7 +145,7 @@ def test_a_view_without_a_comment_is_refused(tmp_path):
 
 
 def test_the_warehouse_is_read_only(layout):
-    publish.publish_warehouse(layout)
+    nights.published(layout)
     with pytest.raises(Exception, match="read-only"):
         run(layout, "CREATE TABLE mine AS SELECT 1")
 
