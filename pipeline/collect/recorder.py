@@ -166,8 +166,9 @@ def _trace(job: Job, facts: dict[str, Any], recording: Recording) -> Trace:
         "clock_source": recording.clock_source,
     }
     at, user = (np.array(stamps, np.int64) - (sent or 0) for stamps in (recording.stamps_ns, recording.user_ns))
+    wire = np.array(recording.wire_bytes, np.int64)
     payloads, recording.payloads = recording.payloads, []  # handed over: parser and recording hold each other
-    return Trace(request, Reads(at.tobytes(), user.tobytes(), recording.wire_bytes.tobytes(), payloads))
+    return Trace(request, Reads(at.tobytes(), user.tobytes(), wire.tobytes(), payloads))
 
 
 def _is_kept(name: str) -> bool:

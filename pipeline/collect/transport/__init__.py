@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx
 
+from pipeline.collect.transport import clock
 from pipeline.collect.transport.clock import WallClock
 from pipeline.collect.transport.connection import Connection
 from pipeline.collect.transport.proxy import HEAD_END, Proxy, check_tunnel, proxy_for
@@ -48,6 +49,7 @@ class StampedTransport(httpx.AsyncBaseTransport):
 
     def __init__(self, verify: ssl.SSLContext | None = None) -> None:
         self.wall = WallClock()
+        self._stamping = clock.keeping()
         self._tls = verify
         self._idle: dict[Origin, list[Connection]] = defaultdict(list)
 
@@ -117,11 +119,12 @@ class StampedTransport(httpx.AsyncBaseTransport):
         return connection
 
     async def aclose(self) -> None:
-        """Close idle connections."""
+        """Close idle connections, and ask for stamps no more."""
         for connections in self._idle.values():
             for connection in connections:
                 connection.close()
         self._idle.clear()
+        self._stamping.close()
 
 
 async def _first_answering(addresses: Sequence[tuple[Any, ...]]) -> socket.socket:
