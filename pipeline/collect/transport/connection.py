@@ -1,7 +1,6 @@
 """One socket and the request on it. On every read: stamp first, store second, take apart third."""
 
 import asyncio
-import contextlib
 import socket
 import ssl
 from time import monotonic_ns
@@ -25,48 +24,20 @@ class Connection:
     The task that waits for a response is woken once, when it is over, never once a read.
     """
 
-    def __init__(self, connected: socket.socket, wall: WallClock) -> None:
+    def __init__(self, connected: socket.socket, wall: WallClock, tls: Tls | None = None) -> None:
         self.is_closed = False
         self._socket = connected
         self._receive = connected.recvmsg
         self._wall = wall
-        self._tls: Tls | None = None
+        self._tls = tls
         self._response: Response | None = None
         self._over: asyncio.Future[None] | None = None
         self._look_next: asyncio.TimerHandle | None = None
         self._unsent = b""
+        self._is_reading = self._is_writing = False
         self._loop = asyncio.get_running_loop()
         clock.enable(connected)
         connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-
-    async def secure(self, context: ssl.SSLContext, host: str) -> None:
-        """Shake hands. Raises `ssl.SSLError` (certificate errors among them) and `OSError`."""
-        tls = Tls(context, host)
-        is_done, answer = tls.handshake(b"")
-        try:
-            while not is_done:
-                await self._loop.sock_sendall(self._socket, answer)
-                data = await self._loop.sock_recv(self._socket, READ_BYTES)
-                if not data:
-                    raise ConnectionResetError("the server closed the connection during the TLS handshake")
-                is_done, answer = tls.handshake(data)
-        except ssl.SSLError:
-            with contextlib.suppress(OSError):
-                await self._loop.sock_sendall(self._socket, tls.alert())
-            raise
-        await self._loop.sock_sendall(self._socket, answer)
-        self._tls = tls
-
-    async def converse(self, message: bytes, until: bytes, limit: int) -> bytes:
-        """Send and read up to `until`, before the connection carries requests (a proxy's CONNECT)."""
-        await self._loop.sock_sendall(self._socket, message)
-        data = b""
-        while until not in data and len(data) <= limit:
-            more = await self._loop.sock_recv(self._socket, 4096)
-            if not more:
-                raise ConnectionResetError("closed by the proxy")
-            data += more
-        return data
 
     def is_quiet(self) -> bool:
         """Whether an idle connection is as the last response left it; one that says or ends something is closed."""
@@ -84,16 +55,21 @@ class Connection:
         self._response = Response(recording)
         self._over = over = self._loop.create_future()
         self._unsent = self._tls.encrypt(message) if self._tls else message
-        self._loop.add_reader(self._socket, self._on_readable)
-        self._look_next = self._loop.call_later(LOOK_EVERY_S, self._look)
+        if not self._is_reading:
+            self._is_reading = True
+            self._loop.add_reader(self._socket, self._on_readable)
+        if self._look_next is None:
+            self._look_next = self._loop.call_later(LOOK_EVERY_S, self._look)
         recording.sent_ns = monotonic_ns()
         self._write()
         return over
 
     def _look(self) -> None:
         """Read unasked: libuv says nothing more of a socket whose reset came together with its last bytes."""
-        self._look_next = self._loop.call_later(LOOK_EVERY_S, self._look)
-        self._on_readable()
+        self._look_next = None
+        if self._response is not None:
+            self._look_next = self._loop.call_later(LOOK_EVERY_S, self._look)
+            self._on_readable()
 
     def _write(self) -> None:
         """Write what the socket takes now, and come back for the rest."""
@@ -103,15 +79,19 @@ class Connection:
             sent = 0
         except OSError as error:
             self._unsent = b""
-            self._loop.remove_writer(self._socket)
+            self._wait_to_write(False)
             self._lost(f"cannot send: {error}")
             return
-        was_waiting = bool(self._unsent[sent:])
         self._unsent = self._unsent[sent:]
-        if was_waiting:
-            self._loop.add_writer(self._socket, self._write)
-        else:
-            self._loop.remove_writer(self._socket)
+        self._wait_to_write(bool(self._unsent))
+
+    def _wait_to_write(self, is_wanted: bool) -> None:
+        if is_wanted != self._is_writing:
+            self._is_writing = is_wanted
+            if is_wanted:
+                self._loop.add_writer(self._socket, self._write)
+            else:
+                self._loop.remove_writer(self._socket)
 
     def _on_readable(self) -> None:
         try:
@@ -190,8 +170,6 @@ class Connection:
         response, over = self._response, self._over
         if response is None or over is None:
             return
-        if self._look_next is not None:
-            self._look_next.cancel()
         recording = response.recording
         recording.outcome, recording.error = outcome, error
         recording.pack()
@@ -207,6 +185,8 @@ class Connection:
         """Drop the connection at once."""
         if not self.is_closed:
             self.is_closed = True
+            if self._look_next is not None:
+                self._look_next.cancel()
             self._loop.remove_reader(self._socket)
             self._loop.remove_writer(self._socket)
             self._socket.close()
