@@ -12,7 +12,7 @@ import numpy as np
 from pipeline import __version__
 from pipeline.collect import asking
 from pipeline.collect import workload as prompts
-from pipeline.collect.transport import Recording, RequestFailed
+from pipeline.collect.transport import Recording, RequestFailed, post
 from pipeline.plan import Plan, Run, Scenario, input_tokens
 
 # Kept from responses: what identifies, times or limits them. Everything else (cookies, keys) is dropped.
@@ -96,7 +96,7 @@ def build(job: Job, index: int, recording: Recording) -> httpx.Request:
     text = prompts.prompt(load, job.plan.night.seed, job.run, index)
     headers = {"user-agent": USER_AGENT, **asking.headers(target.dialect, job.key)}
     content = msgspec.json.encode(prompts.body(target, load, text))
-    return httpx.Request("POST", job.url, headers=headers, content=content, extensions={"recording": recording})
+    return post(job.url, headers, content, recording)
 
 
 async def record(
@@ -122,7 +122,7 @@ async def record(
         "retry_of": request_id(job.run, index, attempt - 1) if attempt > 1 else None,
         "is_warmup": index < job.warmup_planned,
         "scheduled_ns": scheduled_ns - job.anchor_ns,
-        "request_body": request.content,
+        "request_body": request.read(),
     }
     return _trace(job, facts, recording)
 
@@ -166,8 +166,9 @@ def _trace(job: Job, facts: dict[str, Any], recording: Recording) -> Trace:
         "clock_source": recording.clock_source,
     }
     at, user = (np.array(stamps, np.int64) - (sent or 0) for stamps in (recording.stamps_ns, recording.user_ns))
+    wire = np.array(recording.wire_bytes, np.int64)
     payloads, recording.payloads = recording.payloads, []  # handed over: parser and recording hold each other
-    return Trace(request, Reads(at.tobytes(), user.tobytes(), recording.wire_bytes.tobytes(), payloads))
+    return Trace(request, Reads(at.tobytes(), user.tobytes(), wire.tobytes(), payloads))
 
 
 def _is_kept(name: str) -> bool:
