@@ -30,6 +30,7 @@ DOWNLOADS = (
     "requests",
     "runs",
     "targets",
+    "planned_runs",
     "calibration",
     "instrument",
     "comparison",
