@@ -198,6 +198,12 @@ def _tools() -> list[dict[str, Any]]:
     ]
 
 
+def render(template: str, **values: Any) -> str:
+    """Another page in the look of the first."""
+    style = Markup(_text("style.css"))  # noqa: S704 - our own file
+    return _environment().get_template(template).render(version=__version__, style=style, **values)
+
+
 @cache
 def _environment() -> Environment:
     made = Environment(
