@@ -10,7 +10,7 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
-from pipeline import charts, checks, plan, progress, publish, tables, trace
+from pipeline import charts, checks, plan, progress, publish, quality, tables, trace
 from pipeline.collect import night as nights
 from pipeline.collect.environment import environment
 from pipeline.errors import TokenclockError
@@ -203,6 +203,10 @@ def table_checks(name: str) -> dg.AssetChecksDefinition:
         layout = Layout.from_environment()
         night = night_of(context) if context.has_partition_key else tables.nights(layout)[-1]
         found = checks.audit(layout, name, night)
+        if checks.blocking([found]):
+            quality.publish(
+                layout
+            )  # what follows is skipped, and the page is where its reader looks for the reason
         for result in found.results:
             yield dg.AssetCheckResult(
                 check_name=result.name,
@@ -212,15 +216,35 @@ def table_checks(name: str) -> dg.AssetChecksDefinition:
                 if result.severity == "critical"
                 else dg.AssetCheckSeverity.WARN,
                 description=result.notes,
-                metadata={
-                    "severity": result.severity,
-                    "failing rows": result.unexpected_count if result.unexpected_count is not None else "—",
-                    "sample": dg.MetadataValue.json(result.sample),
-                    "error": result.error or "none",
-                },
+                metadata=_check_metadata(layout, night, result),
             )
 
     return audit
+
+
+def _check_metadata(layout: Layout, night: date, result: checks.Result) -> dict[str, Any]:
+    """What came of a check: of one that failed the first rows, and how to get the others."""
+    told: dict[str, Any] = {
+        "severity": result.severity,
+        "failing rows": result.unexpected_count if result.unexpected_count is not None else "—",
+    }
+    if result.error:
+        told["error"] = result.error
+    if result.passed:
+        return told
+    if result.observed is not None:
+        told["found"] = str(result.observed)
+    if result.sample:
+        sample = pl.DataFrame(result.sample, infer_schema_length=None, strict=False)
+        told["first rows"] = dg.MetadataValue.md(_markdown(sample))
+    told["all rows"] = _sql(checks.failing_rows(layout, result, night, is_held=True))
+    if result.severity != "critical":
+        told["all rows, once published"] = _sql(checks.failing_rows(layout, result, night, is_held=False))
+    return told
+
+
+def _sql(query: str) -> dg.MarkdownMetadataValue:
+    return dg.MetadataValue.md(f"```sql\n{query}\n```")
 
 
 # ------------------------------------------------------------------ publication

@@ -211,7 +211,11 @@ class Price(_Stanza, frozen=True, kw_only=True):
 
 
 class Target(_Stanza, frozen=True, kw_only=True):
-    """One endpoint under test: a provider's model id, or a local engine that the run starts."""
+    """One endpoint under test: a provider's model id, or a local engine that the run starts.
+
+    `echoed_as`: names under which responses may speak of the model besides its id. Any other name, spelling and
+    dates apart, is another model: the night is held back.
+    """
 
     title: str
     provider: Name
@@ -229,6 +233,7 @@ class Target(_Stanza, frozen=True, kw_only=True):
     valid_from: date | None = None
     valid_to: date | None = None
     valid_source: str | None = None
+    echoed_as: list[str] = []
     prices: list[Price] = []
     max_usd: Usd | None = None
     limits: Limits | None = None

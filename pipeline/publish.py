@@ -9,7 +9,7 @@ from pathlib import Path
 
 import polars as pl
 
-from pipeline import charts, checks, progress, site, tables, warehouse
+from pipeline import charts, checks, progress, quality, site, tables, warehouse
 from pipeline.errors import TokenclockError
 from pipeline.imports import published
 from pipeline.layout import Layout
@@ -54,6 +54,7 @@ def publish_warehouse(layout: Layout) -> Published:
     progress.tell(progress.Step("checks", len(staged), len(staged), "done"))
     nights = [night for night in staged if night not in held]
     if held and not nights:
+        quality.publish(layout)  # the one page that shows why
         raise NothingToPublishError(_refusal(held))
     found = changes.build(_summaries(layout, nights))
     extras = {
@@ -98,7 +99,8 @@ def draw(layout: Layout, chart: charts.Chart) -> dict[str, Path]:
 
 
 def publish_page(layout: Layout) -> Path:
-    """Write the site from the warehouse; return its first page."""
+    """Write the site from the warehouse, and the data-quality page beside it; return its first page."""
+    quality.publish(layout)
     with warehouse.connect(layout) as con:
         return site.publish(layout, con)
 

@@ -125,6 +125,8 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     usd_per_million_output: float | None = None
     price_source: str | None = None
     may_publish: bool = True
+    echoed_as: list[str] = []
+    max_usd: float | None = None
     reason: str | None = None
 
 
@@ -190,14 +192,28 @@ class Calibration(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.measured_at.replace(':', '')}.r{self.round:02d}.{self.moment}.c{self.concurrency}.json"
 
 
+class PlannedRun(msgspec.Struct, frozen=True, kw_only=True):
+    """A run that a night's plan has, whatever became of it."""
+
+    target: str
+    workload: str
+    scenario: str
+    round: int
+
+
 class Night(msgspec.Struct, frozen=True, kw_only=True):
-    """The census of a night: every target of the plan, with the reason where it was not measured."""
+    """The census of a night: every target of the plan, with the reason where it was not measured.
+
+    `runs` are those of the plan, skipped targets among them; None in a census that is older than the list.
+    """
 
     schema_version: int
     night: date
     plan_sha256: str
     rounds: int
     targets: list[Target]
+    runs: list[PlannedRun] | None = None
+    max_usd: float | None = None
 
 
 class TraceError(TokenclockError):

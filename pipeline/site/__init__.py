@@ -30,6 +30,7 @@ DOWNLOADS = (
     "requests",
     "runs",
     "targets",
+    "planned_runs",
     "calibration",
     "instrument",
     "comparison",
@@ -195,6 +196,12 @@ def _tools() -> list[dict[str, Any]]:
         {"dialect": one, "said": {name: formula.text for name, formula in dialects.formulas(one).items()}}
         for one in dialects.known().values()
     ]
+
+
+def render(template: str, **values: Any) -> str:
+    """Another page in the look of the first."""
+    style = Markup(_text("style.css"))  # noqa: S704 - our own file
+    return _environment().get_template(template).render(version=__version__, style=style, **values)
 
 
 @cache

@@ -67,7 +67,7 @@ def good_night(only: Collection[int] = range(12)) -> Night:
     """The night, or what is left of it when only these requests were sent."""
     ids = [_request_id(index) for index in only]
     built = {name: frame.filter(pl.col("request_id").is_in(ids)) for name, frame in _recorded().items()}
-    built["runs"] = _runs()
+    built["runs"] = _runs(only)
     built["calibration"] = _calibration()
     traced = replace(Recorded.nothing(), requests=_traced(only))
     for name in (
@@ -85,6 +85,9 @@ def good_night(only: Collection[int] = range(12)) -> Night:
         "limits",
         "metric_dialects",
         "dialect_summary",
+        "targets",
+        "planned_runs",
+        "spend",
     ):
         table = tables.tables()[name]
         built[name] = table.build(*(traced if one == tables.TRACE else built[one] for one in table.inputs))
@@ -157,7 +160,7 @@ def _event(index: int, number: int, at_ms: int, **said: Any) -> dict[str, Any]:
 
 def _requests() -> pl.DataFrame:
     frame = pl.DataFrame([_request(index) for index in range(12)], infer_schema_length=None)
-    return frame.with_columns(pl.col("retry_of").cast(pl.String))
+    return frame.with_columns(pl.col("retry_of", "model_echoed_as").cast(pl.String))
 
 
 def _request(index: int) -> dict[str, Any]:
@@ -183,6 +186,7 @@ def _request(index: int) -> dict[str, Any]:
         "error": None if index in SUCCESSES else "peer said nothing more",
         "tokens_requested": 8,
         "model_id": "smollm2-135m-instruct",
+        "model_echoed_as": None,
         "provider_request_id": f"req_{index}",
         "region": "here",
         "served_by": "local",
@@ -204,7 +208,9 @@ def _answered(index: int) -> dict[str, Any]:
         "last_token_ns": (400 + index) * MS,
         "end_ns": (410 + index) * MS,
         "read_count": 5,
+        "reads_stored": 5,
         "body_bytes": 300,
+        "bytes_stored": 300,
         "event_count": 6,
         "token_event_count": 3,
         "arrival_count": 3,
@@ -231,7 +237,9 @@ def _refused() -> dict[str, Any]:
         "first_event_ns": 80 * MS,
         "end_ns": 80 * MS,
         "read_count": 1,
+        "reads_stored": 1,
         "body_bytes": 40,
+        "bytes_stored": 40,
         "event_count": 1,
         "token_event_count": 0,
         "arrival_count": 0,
@@ -240,12 +248,20 @@ def _refused() -> dict[str, Any]:
     }
 
 
-def _runs() -> pl.DataFrame:
+def _runs(only: Collection[int]) -> pl.DataFrame:
     shape = {
         "load": "closed", "concurrency": 1, "rate_req_s": None, "requests_planned": 11, "warmup_planned": 1,
-        "requests_recorded": 12, "clock_error_ns": 60, "clock_steps": 0, "slo_ttft_ms": 205.0, "slo_tpot_ms": None,
-        "slo_e2e_ms": None,
+        "clock_error_ns": 60, "clock_steps": 0, "slo_ttft_ms": 205.0, "slo_tpot_ms": None,
+        "slo_e2e_ms": None, "requests_lost": 0, "plan_sha256": "0",
     }  # fmt: skip
     return pl.DataFrame(
-        [{**KEYS, **shape, "outcome": "finished", "started_at": datetime(2026, 11, 3, 2, tzinfo=UTC)}]
+        [
+            {
+                **KEYS,
+                **shape,
+                "requests_recorded": len(only),
+                "outcome": "finished",
+                "started_at": datetime(2026, 11, 3, 2, tzinfo=UTC),
+            }
+        ]
     )
