@@ -508,9 +508,15 @@ def skip_reason(plan: Plan, name: str, night: date, environment: Mapping[str, st
         return f"model id {target.model_id} starts on {target.valid_from}{why}"
     if target.engine is None and provider.key_env and not environment.get(provider.key_env):
         return f"no key: set {provider.key_env} in the environment or in .env"
+    if target.engine is None and provider.key_env and not _fits_a_header(environment[provider.key_env]):
+        return f"the key in {provider.key_env} holds a blank, a line end or a letter that no header carries"
     if price(target, night) is None and not environment.get(ALLOW_UNPRICED):
         return f"no price known for {night}: add one to `prices`, or run it all the same with --allow-unpriced"
     return None
+
+
+def _fits_a_header(key: str) -> bool:
+    return key.isascii() and key.isprintable() and " " not in key
 
 
 def enabled(plan: Plan, night: date, environment: Mapping[str, str]) -> list[str]:

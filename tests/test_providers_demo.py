@@ -38,7 +38,9 @@ def published(tmp_path_factory):
         patch.chdir(folder)
         patch.setenv("TOKENCLOCK_DATA", str(folder / "data"))
         patch.setenv("TOKENCLOCK_SITE", str(folder / "site"))
-        assert cli.main(["collect", "--quiet", "--plan", str(short(folder))]) == 0
+        assert (
+            cli.main(["collect", "--quiet", "--plan", str(short(folder))]) == 1
+        )  # an id has ended, and is told so
         assert cli.main(["build", "--quiet"]) == 0
         assert cli.main(["publish", "--quiet"]) == 0
     return Layout(folder / "data", folder / "site")
@@ -75,6 +77,17 @@ def test_the_night_is_published_and_every_request_ended_as_its_provider_was_told
             assert simulated["error_share"] > 0, row
         else:
             assert row["status"] in WITH_METRICS, row
+
+
+def test_an_id_that_has_ended_is_asked_for_once_and_tells_why_in_the_providers_words(published):
+    (row,) = asked(published, "SELECT status, reason FROM targets WHERE target = 'groq-retired'")
+    assert row["status"] == "failed"
+    assert row["reason"].startswith(
+        'HTTP 400: {"error":{"message":"The model `llama3-70b-8192` has been decommissioned'
+    )
+    assert "model_decommissioned" in row["reason"]
+    assert asked(published, "SELECT count(*) AS n FROM requests WHERE target = 'groq-retired'") == [{"n": 1}]
+    assert row["reason"].split(" – ")[0].replace('"', "&#34;") in (published.site / "index.html").read_text()
 
 
 def test_usage_agrees_with_the_text_and_the_model_is_the_one_asked_for(published):
@@ -122,8 +135,10 @@ def test_servers_own_times_and_limits_are_read_where_the_provider_has_them(publi
 
 def test_simulated_targets_are_hosted_and_their_manifests_say_what_was_simulated(published):
     manifests = trace.manifests(published.traces, tonight())
-    assert {one.outcome for one in manifests} == {"finished"}
+    assert {one.target.name for one in manifests if one.outcome != "finished"} == {"groq-retired"}
     for one in manifests:
+        if one.outcome == "refused" and one.requests_recorded == 0:
+            continue
         assert (one.target.kind, one.target.provenance, one.target.engine) == ("hosted", "simulated", "simulator")
         assert one.engine["details"]["speaks"] == ("nebius" if one.target.name == IMPOSTOR else one.target.provider)
 
