@@ -138,7 +138,7 @@ class File(msgspec.Struct, frozen=True):
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
-    """All that is known of a run beside its reads. `outcome`: finished | interrupted | failed | stopped.
+    """All that is known of a run beside its reads. `outcome`: finished, interrupted, failed, stopped or refused.
 
     `requests_recorded` were kept, warm-up included; `requests_lost` were begun and never finished.
     `concurrency`: requests in flight, at most. `load`: scenario and workload as planned. `clock`: how the kernel's

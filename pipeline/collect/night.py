@@ -9,7 +9,7 @@ import itertools
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -43,7 +43,7 @@ class Collection:
     plan: Plan
     layout: Layout
     night: date
-    environment: Mapping[str, str]
+    environment: Mapping[str, str] = field(repr=False)
     wait_s: float = 0.0
 
 
@@ -165,20 +165,31 @@ async def _calibrate(this: Collection, round_: int, moment: str, runs: list[Run]
 async def _record_target(
     this: Collection, runs: list[Run], purse: Purse, progress: Progress
 ) -> list[trace.Manifest]:
-    """Record a target's runs of one round. Where its engine fails, the runs left are kept as failed."""
+    """Record a target's runs of one round. Where engine or endpoint refuses, the rest is kept as such."""
     recorded: list[trace.Manifest] = []
     name, round_ = runs[0].target, runs[0].round
     log = this.layout.traces / f"night={this.night}" / f"target={name}" / f"engine.r{round_:02d}.log"
     try:
         async with _endpoint(this, name, log) as endpoint:
             for run in runs:
-                recorded.append(await record_run(this.layout.traces, run, endpoint, purse, progress))  # noqa: PERF401 - one after the other, and what is done must survive an error
+                recorded.append(await record_run(this.layout.traces, run, endpoint, purse, progress))
+                if recorded[-1].outcome == "refused":
+                    break
     except engines.EngineError as error:
-        for run in runs[len(recorded) :]:
-            progress.skip(schedule.size(this.plan, run))
-            store = RunStore(this.layout.traces, facts.draft(this.plan, run, None, None, time.monotonic_ns()))
-            recorded.append(store.close("failed", str(error)))
-    return recorded
+        return recorded + _unsent(this, runs[len(recorded) :], "failed", str(error), progress)
+    return recorded + _unsent(this, runs[len(recorded) :], "refused", recorded[-1].error, progress)
+
+
+def _unsent(
+    this: Collection, runs: list[Run], outcome: str, error: str | None, progress: Progress
+) -> list[trace.Manifest]:
+    """Close runs for which nothing was sent."""
+    closed = []
+    for run in runs:
+        progress.skip(schedule.size(this.plan, run))
+        store = RunStore(this.layout.traces, facts.draft(this.plan, run, None, None, time.monotonic_ns()))
+        closed.append(store.close(outcome, error))
+    return closed
 
 
 @contextlib.asynccontextmanager

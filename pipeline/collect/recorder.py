@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 
 from pipeline import __version__
-from pipeline.collect import asking
+from pipeline.collect import asking, redaction
 from pipeline.collect import workload as prompts
 from pipeline.collect.transport import Recording, RequestFailed, post
 from pipeline.plan import Plan, Run, Scenario, input_tokens
@@ -45,7 +45,7 @@ class Job:
     plan: Plan
     run: Run
     url: str
-    key: str | None
+    key: str | None = field(repr=False)
     anchor_ns: int
     warmup_planned: int
 
@@ -157,10 +157,14 @@ def _trace(job: Job, facts: dict[str, Any], recording: Recording) -> Trace:
         "tls_ns": recording.tls_ns,
         "is_connection_reused": recording.is_connection_reused,
         "http_status": recording.status,
-        "response_headers": [{"name": name, "value": value} for name, value in recording.headers if _is_kept(name)],
+        "response_headers": [
+            {"name": name, "value": redaction.text(value, job.key)}
+            for name, value in recording.headers
+            if _is_kept(name)
+        ],
         "end_ns": None if sent is None or end is None else end - sent,
         "outcome": recording.outcome,
-        "error": recording.error,
+        "error": None if recording.error is None else redaction.text(recording.error, job.key),
         "read_count": len(recording.stamps_ns),
         "body_bytes": recording.body_bytes,
         "clock_source": recording.clock_source,
@@ -168,7 +172,10 @@ def _trace(job: Job, facts: dict[str, Any], recording: Recording) -> Trace:
     at, user = (np.array(stamps, np.int64) - (sent or 0) for stamps in (recording.stamps_ns, recording.user_ns))
     wire = np.array(recording.wire_bytes, np.int64)
     payloads, recording.payloads = recording.payloads, []  # handed over: parser and recording hold each other
-    return Trace(request, Reads(at.tobytes(), user.tobytes(), wire.tobytes(), payloads))
+    kept = redaction.payloads(payloads, job.key)
+    if kept is not payloads:
+        request["error"] = "; ".join(filter(None, [request["error"], redaction.NOTE]))
+    return Trace(request, Reads(at.tobytes(), user.tobytes(), wire.tobytes(), kept))
 
 
 def _is_kept(name: str) -> bool:

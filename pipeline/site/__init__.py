@@ -34,6 +34,7 @@ DOWNLOADS = (
     "calibration",
     "instrument",
     "comparison",
+    "identity",
     "early_stopping",
     "server_timings",
     "limits",
@@ -84,6 +85,14 @@ JOIN targets AS ours ON (ours.night, ours.target) = (c.night, c.target) AND ours
 JOIN targets AS theirs ON (theirs.night, theirs.target) = (c.night, c.other) AND theirs.may_publish
 WHERE c.night = (SELECT max(night) FROM summary) AND c.metric IN ('ttft_ms', 'output_speed_tok_s')
 ORDER BY c.family, c.workload, c.scenario, c.metric, target, other
+"""
+
+IDENTITY = """
+SELECT t.title, t.model_title, t.model_id, coalesce(i.precision, 'not stated') AS precision, i.others, i.agreeing,
+       i.prefix_tokens, i.unit, i.token_agreement, i.verdict, i.provenance
+FROM identity_by_target AS i JOIN targets AS t USING (night, target)
+WHERE i.night = (SELECT max(night) FROM summary) AND t.may_publish
+ORDER BY i.verdict = 'agrees', i.family, i.model, t.title, i.probe
 """
 
 CHANGES = """
@@ -175,6 +184,7 @@ def _page(layout: Layout, con: duckdb.DuckDBPyConnection, files: list[Download])
             trend=drawn["trend"] if nights > 1 else [],
             changes=_rows(con, CHANGES),
             pairs=_rows(con, PAIRS),
+            identity=_rows(con, IDENTITY),
             disagreement=drawn["dialects"],
             said=_rows(con, DIALECTS),
             tools=_tools(),

@@ -228,6 +228,28 @@ COMPARISON = {
     "nobody_is_compared_with_himself": plant("comparison", {**PAIR, "other": "a"}),
 }
 
+ALIKE = {
+    "night": date(2026, 11, 3), "model": "m", "family": "f", "provenance": "measured", "probe": "identity",
+    "target": "a", "other": "b", "is_same_claim": True, "unit": "tokens", "prompts": 6, "prompts_agreeing": 5,
+    "prefix_chars": 90.0, "prefix_tokens": 24.0, "token_agreement": 0.6, "agrees": True,
+}  # fmt: skip
+APART = {
+    **ALIKE,
+    "other": "c",
+    "prompts_agreeing": 1,
+    "prefix_tokens": 2.0,
+    "token_agreement": 0.1,
+    "agrees": False,
+}
+
+IDENTITY = {
+    "one_row_per_pair_and_probe": plant("identity", ALIKE, ALIKE),
+    "token_agreement_is_a_share": plant("identity", {**ALIKE, "token_agreement": 1.1}),
+    "agreeing_is_a_part": plant("identity", {**ALIKE, "prompts_agreeing": 7}),
+    "agrees_follows_from_prompts": plant("identity", {**ALIKE, "prompts_agreeing": 1}),
+    "claims_are_kept": plant("identity", ALIKE, APART, {**APART, "target": "b"}),
+}
+
 LIMIT = {
     "night": date(2026, 11, 3), "target": "a", "model": "m", "workload": "w", "scenario": "s", "metric": "ttft_ms",
     "benchmark": "Llama 3.1 8B server", "n": 500, "over": 0, "needed_under": 459, "is_shown": True,
@@ -390,6 +412,7 @@ FAULTS = {
         "calibration": CALIBRATION,
         "instrument": INSTRUMENT,
         "comparison": COMPARISON,
+        "identity": IDENTITY,
         "early_stopping": EARLY_STOPPING,
         "server_timings": SERVER_TIMINGS,
         "limits": LIMITS,

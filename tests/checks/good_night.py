@@ -69,6 +69,7 @@ def good_night(only: Collection[int] = range(12)) -> Night:
     built = {name: frame.filter(pl.col("request_id").is_in(ids)) for name, frame in _recorded().items()}
     built["runs"] = _runs(only)
     built["calibration"] = _calibration()
+    built["identity"] = tables.empty("identity")
     traced = replace(Recorded.nothing(), requests=_traced(only))
     for name in (
         "ttft",
