@@ -383,6 +383,12 @@ def load(traces: Path, night: date) -> tuple[pl.DataFrame, pl.DataFrame]:
     return requests.sort("request_id"), reads.sort("request_id", "read_index")
 
 
+def load_run(folder: Path) -> tuple[Manifest, pl.DataFrame, pl.DataFrame]:
+    """One closed run: its manifest, requests and reads."""
+    requests, reads = (_verified(folder, name) for name in SCHEMAS)
+    return read_manifest(folder / "manifest.json"), requests, reads
+
+
 def load_hardware(traces: Path, night: date) -> pl.DataFrame:
     """All samples of the hardware during a night's closed runs: a frame of `HARDWARE`, sorted."""
     folders = [path.parent for path in _closed(traces, night)]

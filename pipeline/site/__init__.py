@@ -61,7 +61,7 @@ LEFT JOIN summary AS t ON t.metric = 'ttft_ms'
 LEFT JOIN summary AS s ON s.metric = 'output_speed_tok_s'
     AND (s.night, s.target, s.workload, s.scenario) = (l.night, l.target, l.workload, l.scenario)
 JOIN targets AS about ON (about.night, about.target) = (l.night, l.target) AND about.may_publish
-ORDER BY l.family, l.title, l.concurrency
+ORDER BY l.family, l.title, l.concurrency, l.workload, l.scenario, l.target
 """
 
 TARGETS = """
