@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from pipeline import __version__, console
+from pipeline import commands as groups
 from pipeline import plan as plans
 from pipeline.collect import night as nights
 from pipeline.collect.environment import environment
@@ -78,6 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     sql.add_argument("--file", type=Path, help="file with SQL to run, such as sql/queries/slowest_requests.sql")
     ui = command("ui", _ui, "open Dagster: the graph, its runs, the schedule", planned)
     ui.add_argument("--port", type=int, default=3000, help="port on this machine; default: 3000")
+    groups.add(command, planned)
     return parser
 
 

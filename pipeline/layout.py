@@ -51,6 +51,10 @@ class Layout:
         """The published DuckDB file that analysts open."""
         return self.data / "warehouse.duckdb"
 
+    def timeline(self, request_id: str) -> Path:
+        """Where the picture of one request goes, unless somebody says otherwise."""
+        return self.data / "timelines" / f"{request_id.replace('/', '.')}.svg"
+
     @property
     def dagster_home(self) -> Path:
         """The Dagster instance: run history, schedules, event log."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import polars as pl
 
-from pipeline import charts, checks, progress, quality, site, tables, warehouse
+from pipeline import charts, checks, ledger, progress, quality, site, tables, warehouse
 from pipeline.errors import TokenclockError
 from pipeline.imports import published
 from pipeline.layout import Layout
@@ -56,8 +56,17 @@ def publish_warehouse(layout: Layout) -> Published:
     if held and not nights:
         quality.publish(layout)  # the one page that shows why
         raise NothingToPublishError(_refusal(held))
-    found = changes.build(_summaries(layout, nights))
-    extras = {
+    found = changes.build(summaries(layout, nights))
+    changed = [changes.sentence(row) for row in found.filter("is_recent").to_dicts()]
+    extras = extra_tables(found, audits, ledger.read(layout.traces))
+    return Published(warehouse.publish(layout, nights, extras), nights, held, changed)
+
+
+def extra_tables(
+    found: pl.DataFrame, audits: list[checks.Audit], lines: list[ledger.Line]
+) -> dict[str, warehouse.Extra]:
+    """The tables of a warehouse that are not derived night by night."""
+    return {
         "changes": warehouse.Extra(changes.TITLE, found, changes.COLUMNS),
         "published_figures": warehouse.Extra(
             "One row a figure that somebody else published, with its source", published.load(), published.COMMENTS
@@ -65,12 +74,11 @@ def publish_warehouse(layout: Layout) -> Published:
         "check_results": warehouse.Extra(
             "One row a night and check: what the audit found", checks.frame(audits), checks.COMMENTS
         ),
+        "ledger": warehouse.Extra(ledger.TITLE, ledger.frame(lines), ledger.COLUMNS),
     }
-    changed = [changes.sentence(row) for row in found.filter("is_recent").to_dicts()]
-    return Published(warehouse.publish(layout, nights, extras), nights, held, changed)
 
 
-def _summaries(layout: Layout, nights: list[date]) -> pl.DataFrame:
+def summaries(layout: Layout, nights: list[date]) -> pl.DataFrame:
     """The summaries of many nights, in the columns of today."""
     nothing = tables.empty("summary")
     staged = [pl.read_parquet(layout.table("summary", night)) for night in nights[-changes.LATEST_NIGHTS :]]

@@ -247,8 +247,12 @@ def _writing(path: Path) -> Iterator[Path]:
 
 def write_json(path: Path, value: msgspec.Struct) -> None:
     """Write `value` as JSON in one step: a reader sees the old file or the new one."""
-    text = msgspec.json.format(msgspec.json.encode(value, order="deterministic"), indent=2)
-    replace(path, text + b"\n")
+    replace(path, json_bytes(value))
+
+
+def json_bytes(value: msgspec.Struct) -> bytes:
+    """What `write_json` writes: equal values give equal bytes."""
+    return msgspec.json.format(msgspec.json.encode(value, order="deterministic"), indent=2) + b"\n"
 
 
 def replace(path: Path, content: bytes) -> None:
@@ -273,7 +277,12 @@ def sha256(path: Path) -> str:
 
 def run_folder(traces: Path, night: date, target: str, run_id: str) -> Path:
     """Where a finished run lies."""
-    return traces / f"night={night.isoformat()}" / f"target={target}" / run_id
+    return traces / run_path(night, target, run_id)
+
+
+def run_path(night: date, target: str, run_id: str) -> str:
+    """The same, under the folder of all traces."""
+    return f"night={night.isoformat()}/target={target}/{run_id}"
 
 
 def write_run(folder: Path, parts: Iterable[Part]) -> dict[str, File]:
@@ -337,6 +346,11 @@ def manifests(traces: Path, night: date) -> list[Manifest]:
     return [read_manifest(path) for path in _closed(traces, night)]
 
 
+def manifest_hashes(traces: Path, night: date) -> dict[str, str]:
+    """The hash of the manifest of each closed run of a night."""
+    return {path.parent.name: sha256(path) for path in _closed(traces, night)}
+
+
 def _closed(traces: Path, night: date) -> Iterator[Path]:
     found = (traces / f"night={night.isoformat()}").glob("target=*/[!.]*/manifest.json")
     yield from sorted(found, key=lambda path: path.parent.name)
@@ -364,9 +378,11 @@ def read_night(traces: Path, night: date) -> Night | None:
     return msgspec.json.decode(path.read_bytes(), type=Night) if path.exists() else None
 
 
-def write_calibration(traces: Path, one: Calibration) -> None:
-    """Keep a calibration beside the runs that it speaks for."""
-    write_json(traces / f"night={one.night.isoformat()}" / "calibration" / one.name, one)
+def write_calibration(traces: Path, one: Calibration) -> Path:
+    """Keep a calibration beside the runs that it speaks for; return its path."""
+    path = traces / f"night={one.night.isoformat()}" / "calibration" / one.name
+    write_json(path, one)
+    return path
 
 
 def calibrations(traces: Path, night: date) -> list[Calibration]:
@@ -381,6 +397,12 @@ def load(traces: Path, night: date) -> tuple[pl.DataFrame, pl.DataFrame]:
     requests = _concat([_verified(folder, "requests.parquet") for folder in folders], REQUESTS)
     reads = _concat([_verified(folder, "reads.parquet") for folder in folders], READS)
     return requests.sort("request_id"), reads.sort("request_id", "read_index")
+
+
+def load_run(folder: Path) -> tuple[Manifest, pl.DataFrame, pl.DataFrame]:
+    """One closed run: its manifest, requests and reads."""
+    requests, reads = (_verified(folder, name) for name in SCHEMAS)
+    return read_manifest(folder / "manifest.json"), requests, reads
 
 
 def load_hardware(traces: Path, night: date) -> pl.DataFrame:

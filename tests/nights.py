@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from pipeline import publish, tables, trace
+from pipeline import ledger, publish, tables, trace
 from pipeline.collect.recorder import Trace
 from pipeline.collect.store import RunStore
 from pipeline.layout import Layout
@@ -100,3 +100,8 @@ def calibrate(layout: Layout, night: date, **found: float) -> None:
         concurrency=1, tok_s=200.0, found={**known, **found}, error=None,
     )  # fmt: skip
     trace.write_calibration(layout.traces, one)
+
+
+def enter(layout: Layout) -> None:
+    """Enter in the ledger what a collection would have entered."""
+    ledger.enter_missing(layout.traces)

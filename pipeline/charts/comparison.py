@@ -37,7 +37,7 @@ class Comparison:
 
 
 OURS = """
-SELECT s.target, t.provider_title,
+SELECT concat_ws('/', s.night, s.target, s.workload, s.scenario, s.metric) AS figure, s.target, t.provider_title,
        t.title || CASE WHEN s.concurrency > 1 THEN ', ' || s.scenario ELSE '' END AS label,
        t.model_title, t.model_id, coalesce(t.hardware, 'not known') AS hardware, s.scenario, s.concurrency,
        s.p10, s.p50, s.p50_low, s.p50_high, s.p90, s.n, s.success_rate, strftime(s.night, '%Y-%m-%d') AS night
@@ -48,7 +48,7 @@ ORDER BY label, s.target
 """
 
 PUBLISHED = """
-SELECT provider || CASE WHEN model LIKE 'Llama 3.1 %' THEN ''
+SELECT figure_id, provider || CASE WHEN model LIKE 'Llama 3.1 %' THEN ''
                         ELSE ', ' || regexp_replace(model, ' [0-9]+B$', '') END AS label,
        model, value, published_at, period, coalesce(precision, 'not stated') AS precision,
        coalesce(hardware, 'not known') AS hardware, coalesce(workload, 'not stated') AS workload, measured_by,
@@ -185,7 +185,7 @@ def _told(frame: pl.DataFrame, this: Comparison) -> list[alt.Tooltip]:
     return [
         alt.Tooltip(f"{name}:Q", format=this.format) if name in numbers else alt.Tooltip(f"{name}:N")
         for name in frame.columns
-        if name not in {"kind", "provider_title", "label"}
+        if name not in {"kind", "provider_title", "label", "figure", "figure_id"}
     ]
 
 

@@ -5,6 +5,7 @@ Only one collection runs at a time on a machine: two would disturb each other's 
 
 import asyncio
 import contextlib
+import hashlib
 import itertools
 import time
 from collections.abc import AsyncIterator, Mapping
@@ -17,8 +18,8 @@ import httpx
 import msgspec
 from filelock import FileLock, Timeout
 
+from pipeline import ledger, trace
 from pipeline import plan as plans
-from pipeline import trace
 from pipeline.collect import engines, facts, loop, schedule
 from pipeline.collect.calibrate import calibrate
 from pipeline.collect.money import Purse
@@ -64,14 +65,11 @@ def collect(this: Collection, targets: list[str]) -> list[trace.Manifest]:
     traces = this.layout.traces
     traces.mkdir(parents=True, exist_ok=True)
     try:
-        with _alone(traces, this.wait_s):
+        with alone(traces, this.wait_s):
             for one in recover(traces):
                 said = f"{one.run_id} closed with {one.requests_recorded} finished requests: {one.error}"
                 tell(Step("recovered", 1, 1, said))
-            trace.write_json(
-                traces / f"night={this.night}" / "targets.json",
-                facts.census(this.plan, this.night, this.environment),
-            )
+            _take_census(this)
             due = schedule.due(this.plan, trace.manifests(traces, this.night), this.night, targets)
             return loop.run(_collect(this, due))
     except Timeout:
@@ -80,8 +78,22 @@ def collect(this: Collection, targets: list[str]) -> list[trace.Manifest]:
         ) from None
 
 
-def _alone(traces: Path, wait_s: float) -> AbstractContextManager[object]:
-    """Hold the right to collect. A file lock, because it ends with the process that holds it, however that ends."""
+def _take_census(this: Collection) -> None:
+    """Write down the plan's targets. Entered first: a crash leaves an entry too many, not too few."""
+    census = facts.census(this.plan, this.night, this.environment)
+    path = this.layout.traces / f"night={this.night}" / "targets.json"
+    content = trace.json_bytes(census)
+    ledger.enter(this.layout.traces, {_entered(this, path): hashlib.sha256(content).hexdigest()})
+    trace.replace(path, content)
+
+
+def _entered(this: Collection, path: Path) -> str:
+    """A file's name in the ledger."""
+    return path.relative_to(this.layout.traces).as_posix()
+
+
+def alone(traces: Path, wait_s: float) -> AbstractContextManager[object]:
+    """Hold the right to change traces. A file lock ends with the process that holds it, however that ends."""
     lock = FileLock(traces / ".collecting")
     try:
         return lock.acquire(timeout=0)
@@ -159,7 +171,8 @@ async def _calibrate(this: Collection, round_: int, moment: str, runs: list[Run]
             found=found,
             error=error,
         )
-        trace.write_calibration(this.layout.traces, one)
+        path = trace.write_calibration(this.layout.traces, one)
+        ledger.enter(this.layout.traces, {_entered(this, path): trace.sha256(path)})
 
 
 async def _record_target(

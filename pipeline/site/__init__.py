@@ -29,6 +29,7 @@ DOWNLOADS = (
     "throughput",
     "requests",
     "runs",
+    "trace_files",
     "targets",
     "planned_runs",
     "calibration",
@@ -62,7 +63,7 @@ LEFT JOIN summary AS t ON t.metric = 'ttft_ms'
 LEFT JOIN summary AS s ON s.metric = 'output_speed_tok_s'
     AND (s.night, s.target, s.workload, s.scenario) = (l.night, l.target, l.workload, l.scenario)
 JOIN targets AS about ON (about.night, about.target) = (l.night, l.target) AND about.may_publish
-ORDER BY l.family, l.title, l.concurrency
+ORDER BY l.family, l.title, l.concurrency, l.workload, l.scenario, l.target
 """
 
 TARGETS = """
@@ -104,7 +105,8 @@ ORDER BY night DESC, target, workload, scenario, metric
 RUNS = """
 SELECT night, min(started_at) AS first, count(*) AS runs, count(DISTINCT round) AS rounds,
        sum(requests_recorded) AS requests, any_value(code_version ORDER BY run_id) AS code_version,
-       any_value(code_commit ORDER BY run_id) AS code_commit, any_value(plan_sha256 ORDER BY run_id) AS plan_sha256
+       any_value(code_commit ORDER BY run_id) AS code_commit, any_value(plan_sha256 ORDER BY run_id) AS plan_sha256,
+       (SELECT max_by(head, entry) FROM ledger) AS ledger_head, (SELECT max(entry) FROM ledger) AS ledger_entries
 FROM runs WHERE night = (SELECT max(night) FROM summary) GROUP BY night
 """
 

@@ -19,6 +19,7 @@ class Recorded:
     manifests: list[trace.Manifest]
     census: trace.Night | None
     calibrations: list[trace.Calibration] = field(default_factory=list)
+    manifest_hashes: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def load(cls, traces: Path, night: date) -> "Recorded":
@@ -31,6 +32,7 @@ class Recorded:
             trace.manifests(traces, night),
             trace.read_night(traces, night),
             trace.calibrations(traces, night),
+            trace.manifest_hashes(traces, night),
         )
 
     @classmethod
