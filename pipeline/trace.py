@@ -243,10 +243,19 @@ def replace(path: Path, content: bytes) -> None:
         os.fsync(file.fileno())
 
 
-def write_parquet(frame: pl.DataFrame, path: Path) -> None:
-    """Write a frame so that equal frames give equal bytes, in one rename."""
+def sync(path: Path) -> None:
+    """Wait until a file, or the names in a folder, are on the disk itself."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def write_parquet(frame: pl.DataFrame, path: Path, metadata: dict[str, str] | None = None) -> None:
+    """Write a frame so that equal frames give equal bytes, in one rename; `metadata` is kept in the file."""
     with _writing(path) as aside:
-        frame.rechunk().write_parquet(aside, compression="zstd", row_group_size=250_000)
+        frame.rechunk().write_parquet(aside, compression="zstd", row_group_size=250_000, metadata=metadata)
 
 
 def sha256(path: Path) -> str:
