@@ -101,7 +101,7 @@ def definitions(folder: Path | None = None) -> list[Definition]:
 def _read(parser: duckdb.DuckDBPyConnection, kind: Kind, folder: Path) -> Iterator[Definition]:
     for path in sorted(folder.glob("*.sql")):
         text = path.read_text("utf-8")
-        title, columns = _described(text)
+        title, columns = _described(text) if kind == "view" else (_said(text), {})
         if not title:
             raise SqlError(f"{path}: begin with a comment that says what it is (`-- One row a …`)")
         sql = text.strip().rstrip(";")
@@ -112,16 +112,19 @@ def _read(parser: duckdb.DuckDBPyConnection, kind: Kind, folder: Path) -> Iterat
 
 def _described(text: str) -> tuple[str, dict[str, str]]:
     """The leading comment: its sentences, and what it says of columns."""
-    lines = [line.removeprefix("--").strip() for line in _leading_comment(text)]
-    said = [(line, _COLUMN.fullmatch(line)) for line in lines]
+    said = [(line, _COLUMN.fullmatch(line)) for line in _leading_comment(text)]
     return " ".join(line for line, column in said if not column), {one[1]: one[2] for _, one in said if one}
+
+
+def _said(text: str) -> str:
+    return " ".join(_leading_comment(text))
 
 
 def _leading_comment(text: str) -> Iterator[str]:
     for line in text.splitlines():
         if not line.startswith("--"):
             return
-        yield line
+        yield line.removeprefix("--").strip()
 
 
 def _parts(sql: str) -> dict[str, str | None]:
@@ -165,7 +168,7 @@ def queries(folder: Path | None = None) -> list[Query]:
 def query(path: Path) -> Query:
     """A worked question: its leading comment is the question, and what the answer shows."""
     text = path.read_text("utf-8")
-    question, mark, shows = _described(text)[0].partition("?")
+    question, mark, shows = _said(text).partition("?")
     if not mark or not shows.strip():
         raise SqlError(f"{path}: begin with the question, ending in `?`, and a sentence on what the answer shows")
     return Query(path.stem, question + mark, shows.strip(), text)

@@ -6,7 +6,6 @@ import pytest
 
 from pipeline import publish, sql, tables, trace, warehouse
 from pipeline.checks import ensure
-from pipeline.layout import shipped
 from pipeline.query import run
 from tests import nights, streams
 
@@ -120,17 +119,6 @@ def test_with_nothing_recorded_the_warehouse_has_all_its_tables_and_the_publishe
     )
     assert rows["ours"].item() == 0
     assert rows["theirs"].item() > 20
-
-
-@pytest.mark.parametrize("path", sorted((shipped("sql") / "queries").glob("*.sql")), ids=lambda path: path.stem)
-def test_every_worked_query_runs_on_a_night_and_on_none(layout, path):
-    assert path.read_text().startswith("-- "), f"{path.name}: begin with the question as a comment"
-    publish.publish_warehouse(layout)
-    empty = run(layout, path.read_text())
-    nights.record(layout)
-    publish.build_night(layout, GOOD)
-    publish.publish_warehouse(layout)
-    assert run(layout, path.read_text()).columns == empty.columns
 
 
 def test_the_warehouse_is_read_only(layout):
