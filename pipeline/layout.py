@@ -42,6 +42,10 @@ class Layout:
         """The Parquet file of one table and one night."""
         return self.tables / name / f"night={night.isoformat()}.parquet"
 
+    def of_no_night(self, name: str) -> Path:
+        """The Parquet file of a table that spans nights, as last published."""
+        return self.tables / name / "published.parquet"
+
     def audit(self, table: str, night: date) -> Path:
         """What the checks said of one table and one night, as JSON."""
         return self.data / "audits" / table / f"night={night.isoformat()}.json"
@@ -54,6 +58,11 @@ class Layout:
     def timeline(self, request_id: str) -> Path:
         """Where the picture of one request goes, unless somebody says otherwise."""
         return self.data / "timelines" / f"{request_id.replace('/', '.')}.svg"
+
+    @property
+    def attach(self) -> Path:
+        """SQL that gives any DuckDB the same tables, straight from the Parquet files."""
+        return self.data / "attach.sql"
 
     @property
     def dagster_home(self) -> Path:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import polars as pl
 
-from pipeline import charts, checks, ledger, progress, quality, site, tables, warehouse
+from pipeline import charts, checks, ledger, progress, quality, renewal, site, tables, warehouse
 from pipeline.errors import TokenclockError
 from pipeline.imports import published
 from pipeline.layout import Layout
@@ -44,8 +44,11 @@ def build_night(layout: Layout, night: date) -> dict[str, int]:
 def publish_warehouse(layout: Layout) -> Published:
     """Audit every staged night that has changed, then publish those without a critical failure."""
     staged = tables.nights(layout)
-    audits, held = [], {}
+    refused = renewal.renew(layout, staged)
+    audits, held = [], {night: [why] for night, why in refused.items()}
     for done, night in enumerate(staged):
+        if night in held:
+            continue
         progress.tell(progress.Step("checks", done, len(staged), str(night)))
         of_night = checks.ensure(layout, night)
         audits += of_night
@@ -56,25 +59,35 @@ def publish_warehouse(layout: Layout) -> Published:
     if held and not nights:
         quality.publish(layout)  # the one page that shows why
         raise NothingToPublishError(_refusal(held))
-    found = changes.build(summaries(layout, nights))
-    changed = [changes.sentence(row) for row in found.filter("is_recent").to_dicts()]
-    extras = extra_tables(found, audits, ledger.read(layout.traces))
+    extras = beside(layout, nights, audits)
+    changed = [changes.sentence(row) for row in extras["changes"].frame.filter("is_recent").to_dicts()]
     return Published(warehouse.publish(layout, nights, extras), nights, held, changed)
+
+
+def beside(layout: Layout, nights: list[date], audits: list[checks.Audit]) -> dict[str, warehouse.Extra]:
+    """What the warehouse holds beside the tables of these nights."""
+    return extra_tables(changes.build(summaries(layout, nights)), audits, ledger.read(layout.traces))
 
 
 def extra_tables(
     found: pl.DataFrame, audits: list[checks.Audit], lines: list[ledger.Line]
 ) -> dict[str, warehouse.Extra]:
-    """The tables of a warehouse that are not derived night by night."""
+    """The tables of the warehouse that are not derived night by night; `found` are the changes of level."""
     return {
-        "changes": warehouse.Extra(changes.TITLE, found, changes.COLUMNS),
+        "changes": warehouse.Extra(changes.TITLE, found, changes.COLUMNS, (*changes.SERIES, "night")),
         "published_figures": warehouse.Extra(
-            "One row a figure that somebody else published, with its source", published.load(), published.COMMENTS
+            "One row a figure that somebody else published, with its source",
+            published.load(),
+            published.COMMENTS,
+            ("figure_id",),
         ),
         "check_results": warehouse.Extra(
-            "One row a night and check: what the audit found", checks.frame(audits), checks.COMMENTS
+            "One row a night and check: what the audit found",
+            checks.frame(audits),
+            checks.COMMENTS,
+            ("night", "table_name", "check_name"),
         ),
-        "ledger": warehouse.Extra(ledger.TITLE, ledger.frame(lines), ledger.COLUMNS),
+        "ledger": warehouse.Extra(ledger.TITLE, ledger.frame(lines), ledger.COLUMNS, ("entry",)),
     }
 
 
@@ -88,8 +101,8 @@ def summaries(layout: Layout, nights: list[date]) -> pl.DataFrame:
 def _refusal(held: dict[date, list[str]]) -> str:
     reasons = "; ".join(f"{night}: {', '.join(names)}" for night, names in held.items())
     return (
-        f"no night passed its critical checks ({reasons}). They stay staged in data/tables; see data/audits for "
-        "the failing rows. What was published before stays"
+        f"no night can be published ({reasons}). They stay staged in data/tables; see data/audits for the rows "
+        "that fail critical checks. What was published before stays"
     )
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import polars as pl
@@ -216,6 +216,9 @@ class Night(msgspec.Struct, frozen=True, kw_only=True):
     max_usd: float | None = None
 
 
+_Told = TypeVar("_Told", Manifest, Calibration, Night)
+
+
 class TraceError(TokenclockError):
     """A stored trace cannot be read; the message names the file and the cure."""
 
@@ -263,10 +266,19 @@ def replace(path: Path, content: bytes) -> None:
         os.fsync(file.fileno())
 
 
-def write_parquet(frame: pl.DataFrame, path: Path) -> None:
-    """Write a frame so that equal frames give equal bytes, in one rename."""
+def sync(path: Path) -> None:
+    """Wait until a file, or the names in a folder, are on the disk itself."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def write_parquet(frame: pl.DataFrame, path: Path, metadata: dict[str, str] | None = None) -> None:
+    """Write a frame so that equal frames give equal bytes, in one rename; `metadata` is kept in the file."""
     with _writing(path) as aside:
-        frame.rechunk().write_parquet(aside, compression="zstd", row_group_size=250_000)
+        frame.rechunk().write_parquet(aside, compression="zstd", row_group_size=250_000, metadata=metadata)
 
 
 def sha256(path: Path) -> str:
@@ -358,24 +370,31 @@ def _closed(traces: Path, night: date) -> Iterator[Path]:
 
 def read_manifest(path: Path) -> Manifest:
     """Read one manifest; a damaged one is an error that names it."""
+    return _read(path, Manifest, "manifest", "move the run's folder away")
+
+
+def _read(path: Path, kind: type[_Told], what: str, otherwise: str) -> _Told:
+    """What was told of a night; what is damaged, or of another schema, is an error with the cure."""
     try:
-        manifest = msgspec.json.decode(path.read_bytes(), type=Manifest)
+        told = msgspec.json.decode(path.read_bytes(), type=kind)
     except (msgspec.DecodeError, msgspec.ValidationError) as error:
+        raise TraceError(f"{path}: damaged {what} ({error}); restore it from a backup, or {otherwise}") from error
+    if told.schema_version != SCHEMA_VERSION:
         raise TraceError(
-            f"{path}: damaged manifest ({error}); restore it from a backup, or move the run's folder away"
-        ) from error
-    if manifest.schema_version != SCHEMA_VERSION:
-        raise TraceError(
-            f"{path}: trace schema {manifest.schema_version}, this version reads {SCHEMA_VERSION}; "
-            "use the tokenclock version named in the manifest's code_version"
+            f"{path}: trace schema {told.schema_version}, this version reads {SCHEMA_VERSION}; "
+            "use the tokenclock version named in the code_version of the night's manifests"
         )
-    return manifest
+    return told
 
 
 def read_night(traces: Path, night: date) -> Night | None:
     """The census of a night, or None where none was taken."""
     path = traces / f"night={night.isoformat()}" / "targets.json"
-    return msgspec.json.decode(path.read_bytes(), type=Night) if path.exists() else None
+    return (
+        _read(path, Night, "census", "move it away: targets without a run are then unknown")
+        if path.exists()
+        else None
+    )
 
 
 def write_calibration(traces: Path, one: Calibration) -> Path:
@@ -388,7 +407,7 @@ def write_calibration(traces: Path, one: Calibration) -> Path:
 def calibrations(traces: Path, night: date) -> list[Calibration]:
     """All calibrations of a night, in order of time."""
     found = sorted((traces / f"night={night.isoformat()}" / "calibration").glob("[!.]*.json"))
-    return [msgspec.json.decode(path.read_bytes(), type=Calibration) for path in found]
+    return [_read(path, Calibration, "calibration", "move it away") for path in found]
 
 
 def load(traces: Path, night: date) -> tuple[pl.DataFrame, pl.DataFrame]:

@@ -87,17 +87,17 @@ def take_census(layout: Layout, night: date, targets: list[trace.Target]) -> Non
     trace.write_json(layout.traces / f"night={night}" / "targets.json", census)
 
 
-def calibrate(layout: Layout, night: date, **found: float) -> None:
-    """Keep one calibration of one stream."""
+def calibrate(layout: Layout, night: date, number: int = 1, concurrency: int = 1, **found: float) -> None:
+    """Keep one calibration before a round."""
     known = {
-        "clock_source": "kernel", "scheduling": "ordinary", "streams": 1, "events": 104, "reads": 104,
+        "clock_source": "kernel", "scheduling": "ordinary", "streams": concurrency, "events": 104, "reads": 104,
         "stamp_error_p50_ns": 9_000.0, "stamp_error_p99_ns": 17_000.0, "stamp_error_max_ns": 40_000.0,
         "ttft_error_p50_ns": 17_000.0, "ttft_error_max_ns": 17_000.0, "shared_read_share": 0.0,
         "loop_lag_p50_ns": 0.0, "loop_lag_max_ns": 1_000_000.0, "cpu_share": 0.02, "pacing_error_p50_ns": 2_000.0,
     }  # fmt: skip
     one = trace.Calibration(
-        schema_version=1, night=night, round=1, moment="before", measured_at=f"{night}T02:00:00.000+00:00",
-        concurrency=1, tok_s=200.0, found={**known, **found}, error=None,
+        schema_version=1, night=night, round=number, moment="before", measured_at=f"{night}T02:00:00.000+00:00",
+        concurrency=concurrency, tok_s=200.0, found={**known, **found}, error=None,
     )  # fmt: skip
     trace.write_calibration(layout.traces, one)
 

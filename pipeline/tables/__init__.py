@@ -23,6 +23,12 @@ from pipeline.tables.recorded import Recorded
 
 TRACE = "trace"
 
+SCHEMA_VERSION = 1
+"""Of all tables. Raised when a column is renamed or removed, or means something else: what an older version staged
+is then built anew. A new column needs no new version."""
+
+_VERSION = "tokenclock.schema_version"  # where a staged file says which it is of; 1 where it does not
+
 
 @dataclass(frozen=True)
 class Table:
@@ -62,7 +68,7 @@ def build(layout: Layout, table: Table, night: date) -> pl.DataFrame:
     frame = table.build(*(_input(layout, name, night) for name in table.inputs))
     if undocumented := set(frame.columns) ^ set(table.columns):
         raise ValueError(f"pipeline/tables/{table.name}.py: COLUMNS and the frame differ in {sorted(undocumented)}")
-    trace.write_parquet(frame, layout.table(table.name, night))
+    trace.write_parquet(frame, layout.table(table.name, night), {_VERSION: str(SCHEMA_VERSION)})
     return frame
 
 
@@ -77,16 +83,24 @@ def _input(layout: Layout, name: str, night: date) -> Any:
 
 def empty(name: str) -> pl.DataFrame:
     """A table without rows: what its builder makes of a night in which nothing was recorded."""
-    return _without_rows()[name]
+    return _empty()[name].clone()
 
 
 @cache
-def _without_rows() -> dict[str, pl.DataFrame]:
+def _empty() -> dict[str, pl.DataFrame]:
     made: dict[str, pl.DataFrame] = {}
     nothing = Recorded.nothing()
     for one in tables().values():
         made[one.name] = one.build(*(nothing if given == TRACE else made[given] for given in one.inputs))
     return made
+
+
+def is_of_today(layout: Layout, name: str, night: date) -> bool:
+    """Whether a table of a night is staged in the columns, types and meanings of this version."""
+    path = layout.table(name, night)
+    if not path.exists() or pl.read_parquet_schema(path) != empty(name).schema:
+        return False
+    return int(pl.read_parquet_metadata(path).get(_VERSION, "1")) == SCHEMA_VERSION
 
 
 def nights(layout: Layout) -> list[date]:
