@@ -154,6 +154,7 @@ THROUGHPUT = {
     "rates_are_counts_over_time": put("throughput", row=0, window_s=None),
     "goodput_is_a_part": put("throughput", row=0, requests_inside_slo=11),
     "window_holds_a_part": put("throughput", row=0, tokens_in_window=61.0),
+    "energy_adds_up": put("throughput", row=0, energy_j=1.0),
 }
 
 SUMMARY = {
@@ -276,6 +277,20 @@ BANDWIDTH = {
     "ceiling_has_a_source": plant("bandwidth", {**NEAR, "bandwidth_source": None}),
 }
 
+HARDWARE = {
+    "one_row_per_run_and_device": twice("hardware"),
+    "every_run": put("hardware", row=0, is_counted=False),
+    "null_has_a_reason": put("hardware", row=0, energy_j=None),
+    "energy_is_positive": put("hardware", row=0, energy_j=0.0),
+    "devices_answer": put("hardware", row=0, errors=1, error="energy_uj: GPU is lost"),
+    "sampler_is_cheap": put("hardware", row=0, sampler_cpu_share=0.2),
+    "power_within_limit": put("hardware", row=0, power_mean_w=720.0),
+    "energy_fits_power": put("hardware", row=0, window_s=20.0),
+    "samples_cover_the_window": put("hardware", row=0, covered_share=0.9),
+    "not_throttled": put("hardware", row=0, throttled_share=0.06),
+    "never_too_hot": put("hardware", row=0, throttle_reasons="power_cap, software_thermal"),
+}
+
 EVENT_TOKENS = {
     "one_row_per_event": twice("event_tokens"),
     "tokens_are_counts": put("event_tokens", tokens=-1),
@@ -331,6 +346,7 @@ FAULTS = {
         "itl": ITL,
         "cost": COST,
         "bandwidth": BANDWIDTH,
+        "hardware": HARDWARE,
         "event_tokens": EVENT_TOKENS,
         "metric_dialects": METRIC_DIALECTS,
         "dialect_summary": DIALECT_SUMMARY,
