@@ -87,6 +87,8 @@ def good_night(only: Collection[int] = range(12)) -> Night:
         "limits",
         "metric_dialects",
         "dialect_summary",
+        "sweeps",
+        "knees",
     ):
         table = tables.tables()[name]
         built[name] = table.build(*(traced if one == tables.TRACE else built[one] for one in table.inputs))
@@ -266,8 +268,9 @@ def _runs() -> pl.DataFrame:
     shape = {
         "load": "closed", "concurrency": 1, "rate_req_s": None, "requests_planned": 11, "warmup_planned": 1,
         "requests_recorded": 12, "clock_error_ns": 60, "clock_steps": 0, "slo_ttft_ms": 205.0, "slo_tpot_ms": None,
-        "slo_e2e_ms": None,
+        "slo_e2e_ms": None, "sweep": None, "engine_facts": None,
     }  # fmt: skip
     return pl.DataFrame(
-        [{**KEYS, **shape, "outcome": "finished", "started_at": datetime(2026, 11, 3, 2, tzinfo=UTC)}]
+        [{**KEYS, **shape, "outcome": "finished", "started_at": datetime(2026, 11, 3, 2, tzinfo=UTC)}],
+        schema_overrides={"sweep": pl.String, "engine_facts": pl.String},
     )
