@@ -162,6 +162,7 @@ THROUGHPUT = {
     "window_holds_a_part": put("throughput", row=0, tokens_in_window=61.0),
     "recorded_requests_are_there": lose("requests"),
     "streams_bound_it": put("throughput", row=0, requests_in_window=11),
+    "energy_adds_up": put("throughput", row=0, energy_j=1.0),
 }
 
 SUMMARY = {
@@ -311,6 +312,50 @@ BANDWIDTH = {
     "ceiling_has_a_source": plant("bandwidth", {**NEAR, "bandwidth_source": None}),
 }
 
+HARDWARE = {
+    "one_row_per_run_and_device": twice("hardware"),
+    "every_run": put("hardware", row=0, is_counted=False),
+    "null_has_a_reason": put("hardware", row=0, energy_j=None),
+    "energy_is_positive": put("hardware", row=0, energy_j=0.0),
+    "devices_answer": put("hardware", row=0, errors=1, error="energy_uj: GPU is lost"),
+    "sampler_is_cheap": put("hardware", row=0, sampler_cpu_share=0.2),
+    "power_within_limit": put("hardware", row=0, power_mean_w=720.0),
+    "energy_fits_power": put("hardware", row=0, window_s=20.0),
+    "samples_cover_the_window": put("hardware", row=0, covered_share=0.9),
+    "not_throttled": put("hardware", row=0, throttled_share=0.06),
+    "never_too_hot": put("hardware", row=0, throttle_reasons="power_cap, software_thermal"),
+}
+
+SWEPT = {
+    "night": date(2026, 11, 3), "target": "t", "model": "m", "family": "f", "workload": "w", "sweep": "s",
+    "load": "closed", "provenance": "measured",
+}  # fmt: skip
+LEVEL = {
+    **SWEPT, "scenario": "s-1", "level": 1.0, "slo_share": 1.0, "gpus": 2,
+    "success_rate": 1.0, "output_throughput_tok_s": 100.0, "throughput_per_gpu_tok_s": 50.0,
+    "output_speed_p50_tok_s": 100.0,
+}  # fmt: skip
+NEXT = {**LEVEL, "scenario": "s-2", "level": 2.0, "output_throughput_tok_s": 150.0, "throughput_gain": 0.5}
+NEXT |= {"throughput_per_gpu_tok_s": 75.0}
+KNEE = {
+    **SWEPT, "levels": 2, "max_throughput_tok_s": 150.0,
+    "max_throughput_level": 2.0, "knee_reason": "still rising", "slo_level": 2.0,
+}  # fmt: skip
+
+SWEEPS = {
+    "one_row_per_level": plant("sweeps", LEVEL, LEVEL),
+    "slo_share_is_a_share": plant("sweeps", {**LEVEL, "slo_share": 1.1}),
+    "most_requests_succeed": plant("sweeps", {**LEVEL, "success_rate": 0.8}),
+    "figures_follow": plant("sweeps", LEVEL, {**NEXT, "throughput_gain": 0.2}),
+    "users_share_the_throughput": plant("sweeps", {**LEVEL, "output_throughput_tok_s": 120.0}),
+}
+
+KNEES = {
+    "one_row_per_sweep": plant("knees", KNEE, KNEE),
+    "null_has_a_reason": plant("knees", {**KNEE, "knee_reason": None}),
+    "knee_is_on_the_curve": plant("knees", {**KNEE, "knee_level": 3.0, "knee_reason": None}),
+}
+
 EVENT_TOKENS = {
     "one_row_per_event": twice("event_tokens"),
     "tokens_are_counts": put("event_tokens", tokens=-1),
@@ -419,6 +464,9 @@ FAULTS = {
         "itl": ITL,
         "cost": COST,
         "bandwidth": BANDWIDTH,
+        "hardware": HARDWARE,
+        "sweeps": SWEEPS,
+        "knees": KNEES,
         "event_tokens": EVENT_TOKENS,
         "metric_dialects": METRIC_DIALECTS,
         "dialect_summary": DIALECT_SUMMARY,

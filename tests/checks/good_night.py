@@ -11,6 +11,7 @@ from pipeline import tables, trace
 from pipeline.decode.events import SCHEMA
 from pipeline.layout import Layout
 from pipeline.tables.recorded import Recorded
+from tests import streams
 
 NIGHT = date(2026, 11, 3)
 RUN = "20261103-embedded-chat-short-single-1"
@@ -70,8 +71,9 @@ def good_night(only: Collection[int] = range(12)) -> Night:
     built["runs"] = _runs(only)
     built["calibration"] = _calibration()
     built["identity"] = tables.empty("identity")
-    traced = replace(Recorded.nothing(), requests=_traced(only))
+    traced = replace(Recorded.nothing(), requests=_traced(only), samples=_samples(), manifests=[_manifest()])
     for name in (
+        "hardware",
         "ttft",
         "output_speed",
         "throughput",
@@ -89,6 +91,8 @@ def good_night(only: Collection[int] = range(12)) -> Night:
         "targets",
         "planned_runs",
         "spend",
+        "sweeps",
+        "knees",
     ):
         table = tables.tables()[name]
         built[name] = table.build(*(traced if one == tables.TRACE else built[one] for one in table.inputs))
@@ -96,6 +100,26 @@ def good_night(only: Collection[int] = range(12)) -> Night:
         {name: frame.to_dicts() for name, frame in built.items()},
         {name: frame.schema for name, frame in built.items()},
     )
+
+
+def _samples() -> pl.DataFrame:
+    """A GPU that draws 300 W all the time, read ten times a second."""
+    cool = {"gpu_utilisation_pct": 40, "sm_clock_mhz": 1980, "temperature_c": 50, "throttle_reasons": 0}
+    rows = [
+        {
+            **dict.fromkeys(trace.HARDWARE), **cool, "run_id": RUN, "device": "gpu0", "at_ns": tick * 100 * MS,
+            "read_ns": MS, "power_mw": 300_000, "energy_uj": 8_000_000_000 + tick * 30_000_000,
+        }
+        for tick in range(130)
+    ]  # fmt: skip
+    return pl.DataFrame(rows, schema=trace.HARDWARE)
+
+
+def _manifest() -> trace.Manifest:
+    """As much of a manifest as tables of runs need beside `runs`."""
+    gpu = {"name": "NVIDIA H100 80GB HBM3", "power_limit_mw": 700_000, "sm_clock_max_mhz": 1980}
+    sampling = {"rate_hz": 10.0, "sampler_cpu_share": 0.03, "missing": {}}
+    return streams.manifest(RUN, night=NIGHT, hardware={"gpus": [gpu], "sampling": sampling})
 
 
 def _traced(only: Collection[int]) -> pl.DataFrame:
@@ -253,7 +277,7 @@ def _runs(only: Collection[int]) -> pl.DataFrame:
     shape = {
         "load": "closed", "concurrency": 1, "rate_req_s": None, "requests_planned": 11, "warmup_planned": 1,
         "clock_error_ns": 60, "clock_steps": 0, "slo_ttft_ms": 205.0, "slo_tpot_ms": None,
-        "slo_e2e_ms": None, "requests_lost": 0, "plan_sha256": "0",
+        "slo_e2e_ms": None, "requests_lost": 0, "plan_sha256": "0", "sweep": None, "engine_facts": None,
     }  # fmt: skip
     return pl.DataFrame(
         [
@@ -264,5 +288,6 @@ def _runs(only: Collection[int]) -> pl.DataFrame:
                 "outcome": "finished",
                 "started_at": datetime(2026, 11, 3, 2, tzinfo=UTC),
             }
-        ]
+        ],
+        schema_overrides={"sweep": pl.String, "engine_facts": pl.String},
     )
