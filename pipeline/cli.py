@@ -17,6 +17,7 @@ import msgspec
 
 from pipeline import __version__, console
 from pipeline import plan as plans
+from pipeline.collect import fleet
 from pipeline.collect import night as nights
 from pipeline.collect.environment import environment
 from pipeline.errors import TokenclockError
@@ -131,7 +132,7 @@ def _collect(options: argparse.Namespace) -> int:
     targets = options.target or plans.enabled(this.plan, this.night, this.environment)
     if not targets:
         raise PlanError(f"{this.plan.source}: no target is enabled; `tokenclock plan` tells why each is skipped")
-    recorded = nights.collect(this, targets)
+    recorded = fleet.collect(this, targets)
     rows = [
         {"run": one.run_id, "outcome": one.outcome, "requests": one.requests_recorded, "error": one.error}
         for one in recorded

@@ -33,6 +33,11 @@ def recorder() -> str:
     return os.environ.get(RECORDER) or HERE
 
 
+def set_recorder(name: str) -> None:
+    """Name the recordings of this process, and of all that it starts."""
+    os.environ[RECORDER] = name
+
+
 def _cpu() -> str | None:
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()

@@ -5,6 +5,7 @@ put in place before all of it has been checked; each run appears at once, and ta
 changes nothing.
 """
 
+import itertools
 import shutil
 import tempfile
 import time
@@ -52,7 +53,7 @@ def ingest(traces: Path, file: BinaryIO, name: str) -> Taken:
 
 @contextmanager
 def _staging(traces: Path) -> Iterator[Path]:
-    """A folder on the disk of the traces, so that a rename puts its files in place; those of killed processes go."""
+    """A folder on the disk of the traces, so that a rename puts files in place; those of killed processes go."""
     traces.mkdir(parents=True, exist_ok=True)
     for left in traces.glob(f"{STAGING}*"):
         if time.time() - left.stat().st_mtime > STALE_S:
@@ -173,3 +174,18 @@ def _beside(path: Path, place: Path) -> Path:
 def nights_of(taken: list[Taken]) -> list[date]:
     """The nights whose tables are to be built anew."""
     return sorted({one.listed.night for one in taken if one.new})
+
+
+def refuse(inbox: Path, path: Path, why: str) -> Path:
+    """Put a parcel that was refused aside, with the reason beside it; nothing is thrown away."""
+    place = free(inbox / "refused" / path.name)
+    path.replace(place)
+    trace.replace(place.with_name(f"{place.name}.reason.txt"), f"{why}\n".encode())
+    return place
+
+
+def free(place: Path) -> Path:
+    """A name that nothing bears yet; its folder is made."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    names = (place.with_name(f"{place.stem}.{number}{place.suffix}") for number in itertools.count(2))
+    return place if not place.exists() else next(name for name in names if not name.exists())
