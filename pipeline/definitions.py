@@ -6,6 +6,7 @@ import dagster as dg
 
 from pipeline import assets, charts, plan, tables
 from pipeline.collect.environment import environment
+from pipeline.collect.fleet import by_host
 
 JOB = "nightly"
 
@@ -47,7 +48,7 @@ def defs() -> dg.Definitions:
     )
     return dg.Definitions(
         assets=[
-            assets.traces(this),
+            *(assets.traces(this, host) for host in by_host(this, list(this.targets))),
             *(assets.table(this, one) for one in tables.tables().values()),
             assets.published_figures,
             assets.warehouse,

@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 import msgspec
 from dagster_pipes import PipesContext, PipesMappingParamsLoader, open_dagster_pipes
@@ -94,13 +94,14 @@ class Errand:
     def _report(self, recorded: list[trace.Manifest]) -> None:
         for target, asset in self.order.assets.items():
             runs = [one for one in recorded if one.target.name == target]
-            seen = {"recorder": host.facts(), "hardware": hardware.facts(), "commit": host.code_commit()}
-            self.pipes.report_asset_materialization({**seen, "requests": _requests(runs)}, asset_key=asset)
+            facts: dict[str, Any] = {
+                "recorder": {"raw_value": host.facts(), "type": "json"},
+                "hardware": {"raw_value": hardware.facts(), "type": "json"},
+                "code": host.code_commit() or "not known",
+                "requests": sum(one.requests_recorded for one in runs),
+            }
+            self.pipes.report_asset_materialization(facts, asset_key=asset)
         self.pipes.report_custom_message({"recorded": [one.run_id for one in recorded]})
-
-
-def _requests(runs: list[trace.Manifest]) -> int:
-    return sum(one.requests_recorded for one in runs)
 
 
 def _runs(folder: Path) -> list[Path]:
@@ -121,6 +122,11 @@ def _forget(folder: Path, packed: parcel.List) -> None:
             path.unlink(missing_ok=True)
 
 
+def _introduction() -> str:
+    this = host.facts()
+    return f"recording as {this['recorder']} on {this['cpu']}, {this['cpu_count']} CPUs, Python {this['python']}"
+
+
 def main() -> None:
     """Take the order from stdin and carry it out where we stand."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -133,6 +139,7 @@ def main() -> None:
     try:
         with open_dagster_pipes(params_loader=PipesMappingParamsLoader(order.pipes)) as pipes:
             pipes.report_custom_message({"clock_ns": time.time_ns()})
+            pipes.log.info(_introduction())
             lifeline.watch()
             Errand(order, Layout(data, data / "site"), pipes, out, lifeline).run()
     except (BrokenPipeError, KeyboardInterrupt):  # nobody listens any more: what is here is sent home next time

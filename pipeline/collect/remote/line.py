@@ -25,10 +25,15 @@ GOODBYE_S = 60.0
 """What the far side gets to stop its engine and to send home what was finished."""
 SKEW_TOLD_S = 1.0
 LINES_SHOWN = 20
+SSH_FAILED = 255  # ssh's own exit status for what went wrong before and beside the command
 
 
 class FarError(TokenclockError):
     """A collection elsewhere did not end well; the message names the host, what was said there, and the cure."""
+
+
+class LineCutError(FarError):
+    """The line to the far side was cut, or never there: to try again may help."""
 
 
 @dataclass
@@ -99,7 +104,8 @@ class Line:
         if "error" in self.said:
             raise FarError(f"host {self.name} ({title}): {self.said['error']}")
         if not self.is_closed or "recorded" not in self.said:
-            raise FarError(f"host {self.name} ({title}): {self._how_it_ended(status)}")
+            kind = LineCutError if self.has_begun or status == SSH_FAILED else FarError
+            raise kind(f"host {self.name} ({title}): {self._how_it_ended(status)}")
         return set(self.said["recorded"])
 
     def _how_it_ended(self, status: int) -> str:
@@ -107,7 +113,7 @@ class Line:
         if self.has_begun:
             how = f"the collection there broke off ({_ending(status)})"
             cure = "what was finished is kept, here or there, and the next collection brings it home: collect again"
-        elif isinstance(self.host, Ssh) and status == 255:
+        elif isinstance(self.host, Ssh) and status == SSH_FAILED:
             how, cure = "cannot be reached", f"see that `{' '.join(self._by_hand())} true` works without a question"
         else:
             how, cure = f"the collection did not begin there ({_ending(status)})", "read what was said, and mend it"
