@@ -10,7 +10,7 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
-from pipeline import charts, checks, elsewhere, plan, progress, publish, tables, trace
+from pipeline import charts, checks, elsewhere, inbox, plan, progress, publish, tables, trace
 from pipeline.collect import night as nights
 from pipeline.collect.environment import environment
 from pipeline.collect.remote.line import LineCutError
@@ -131,13 +131,38 @@ def _traces_metadata(layout: Layout, night: date, name: str, runs: list[trace.Ma
     }
 
 
+@dg.asset(
+    group_name="traces",
+    partitions_def=NIGHTLY,
+    description="Results of collections elsewhere from the inbox: verified, then part of the night's traces.",
+    owners=OWNERS,
+    kinds={"parquet"},
+)
+def received(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
+    """Open the night's letters. A refused one is put aside and told; it holds nobody up."""
+    night, layout = night_of(context), Layout.from_environment()
+    opened = [inbox.open_letter(layout, path) for path in inbox.waiting(layout) if inbox.night_of(path) == night]
+    refused = [f"{one.path}: {one.refused}" for one in opened if one.refused]
+    for reason in refused:
+        context.log.error(reason)
+    if refused and not trace.manifests(layout.traces, night):
+        raise dg.Failure("\n".join(refused), allow_retries=False)
+    return dg.MaterializeResult(
+        metadata={
+            "new runs": dg.MetadataValue.json([run for one in opened for run in one.runs]),
+            "files": dg.MetadataValue.json([str(one.path) for one in opened]),
+            "refused": dg.MetadataValue.md("\n".join(f"* {reason}" for reason in refused) or "none"),
+        }
+    )
+
+
 # ------------------------------------------------------------------ tables
 
 
 def table(this: Plan, one: tables.Table) -> dg.AssetsDefinition:
     """One derived table."""
     upstream = {name: [name] for name in one.inputs if name != tables.TRACE}
-    recorded = [traces_key(name) for name in this.targets] if tables.TRACE in one.inputs else []
+    recorded = [received.key, *map(traces_key, this.targets)] if tables.TRACE in one.inputs else []
 
     @dg.asset(
         name=one.name,

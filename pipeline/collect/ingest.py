@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO
 
@@ -169,11 +169,6 @@ def _beside(path: Path, place: Path) -> Path:
     if place.exists() and not path.read_bytes().startswith(place.read_bytes()):
         return place.with_name(f"{place.stem}.{trace.sha256(path)[:8]}{place.suffix}")
     return place
-
-
-def nights_of(taken: list[Taken]) -> list[date]:
-    """The nights whose tables are to be built anew."""
-    return sorted({one.listed.night for one in taken if one.new})
 
 
 def refuse(inbox: Path, path: Path, why: str) -> Path:
