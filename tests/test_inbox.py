@@ -111,8 +111,12 @@ def test_what_is_written_to_still_is_left_alone_by_the_sensor_and_what_is_missin
         inbox.open_letter(layout, layout.inbox / "nothing.tar")
 
 
-def tick(layout):
-    repository = defs().get_repository_def()
+@pytest.fixture(scope="module")
+def repository():
+    return defs().get_repository_def()
+
+
+def tick(repository):
     with (
         dg.DagsterInstance.ephemeral() as instance,
         dg.build_sensor_context(instance=instance, repository_def=repository) as context,
@@ -120,15 +124,15 @@ def tick(layout):
         return postman.evaluate_tick(context)
 
 
-def test_the_sensor_asks_for_the_night_of_each_letter_once(layout, letter):
+def test_the_sensor_asks_for_the_night_of_each_letter_once(layout, letter, repository):
     put(layout, "junk.tar", b"junk" * 1000)
-    (asked,) = tick(layout).run_requests
+    (asked,) = tick(repository).run_requests
     assert asked.partition_key == str(tonight())
-    (again,) = tick(layout).run_requests
+    (again,) = tick(repository).run_requests
     assert again.run_key == asked.run_key
     assert {path.name for path in (layout.inbox / "refused").iterdir()} == {"junk.tar", "junk.tar.reason.txt"}
     letter.unlink()
-    assert "nothing new lies in" in tick(layout).skip_message
+    assert "nothing new lies in" in tick(repository).skip_message
 
 
 def test_the_job_of_the_sensor_takes_the_letter_in_before_the_tables_are_built(

@@ -69,6 +69,8 @@ def good_night(only: Collection[int] = range(12)) -> Night:
     built = {name: frame.filter(pl.col("request_id").is_in(ids)) for name, frame in _recorded().items()}
     built["runs"] = _runs()
     built["calibration"] = _calibration()
+    here = {"target": built["runs"]["target"].unique(), "recorder": "here"}
+    built["targets"] = pl.concat([tables.empty("targets"), pl.DataFrame(here)], how="diagonal")
     traced = replace(Recorded.nothing(), requests=_traced(only))
     for name in (
         "ttft",

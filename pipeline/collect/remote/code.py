@@ -24,7 +24,6 @@ PARTS = (
 
 REQUIRES = (
     "dagster_pipes",
-    "dotenv",
     "filelock",
     "httptools",
     "httpx",
