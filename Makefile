@@ -63,6 +63,7 @@ format: .venv/dev ## Format the code and fix what can be fixed
 lock: ## Pin every dependency by hash, anew
 	$(UV) pip compile pyproject.toml --group weights -o requirements.lock $(LOCK)
 	$(UV) pip compile pyproject.toml --group weights --group dev -c requirements.lock -o requirements-dev.lock $(LOCK)
+	$(UV) pip compile --group pyproject.toml:collect -c requirements.lock -o requirements-collect.lock $(LOCK)
 
 UV ?= $(BIN)/uv
 LOCK := --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \

@@ -10,9 +10,10 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
-from pipeline import charts, checks, plan, progress, publish, quality, tables, trace
+from pipeline import charts, checks, elsewhere, inbox, plan, progress, publish, quality, tables, trace
 from pipeline.collect import night as nights
 from pipeline.collect.environment import environment
+from pipeline.collect.remote.line import LineCutError
 from pipeline.errors import TokenclockError
 from pipeline.imports import published
 from pipeline.layout import Layout
@@ -40,13 +41,13 @@ def night_of(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext) 
 # ------------------------------------------------------------------ traces
 
 
-def traces(this: Plan) -> dg.AssetsDefinition:
-    """One asset a target. All share one step, so that targets take turns within each round."""
-    of_key = {traces_key(name): name for name in this.targets}
+def traces(this: Plan, host: str | None = None) -> dg.AssetsDefinition:
+    """One asset a target that runs on a host, or here. All share a step, so that they take turns in each round."""
+    of_key = {traces_key(name): name for name, one in this.targets.items() if one.host == host}
 
     @dg.multi_asset(
-        name="collect",
-        specs=[_traces_spec(this, name) for name in this.targets],
+        name=f"collect_on_{host.replace('-', '_')}" if host else "collect",
+        specs=[_traces_spec(this, name) for name in of_key.values()],
         can_subset=True,
         partitions_def=NIGHTLY,
         retry_policy=dg.RetryPolicy(max_retries=2, delay=10),
@@ -54,12 +55,16 @@ def traces(this: Plan) -> dg.AssetsDefinition:
     def collect(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any]]:
         """Record tonight's runs of the selected targets."""
         night, layout = night_of(context), Layout.from_environment()
-        names = [of_key[key] for key in sorted(context.selected_asset_keys)]
+        keys = {of_key[key]: key for key in sorted(context.selected_asset_keys)}
+        collection, seen = nights.Collection(this, layout, night, environment(), wait_s=WAIT_S), elsewhere.Seen()
         try:
             with progress.listening(_log_and_pass_on(context)):
-                recorded = nights.collect(
-                    nights.Collection(this, layout, night, environment(), wait_s=WAIT_S), names
-                )
+                if host is None:
+                    recorded = nights.collect(collection, list(keys))
+                else:
+                    recorded, seen = elsewhere.collect(context, collection, host, keys)
+        except LineCutError as error:
+            raise dg.RetryRequested(max_retries=2, seconds_to_wait=10) from error
         except TokenclockError as error:
             raise dg.Failure(str(error), allow_retries=False) from error
         except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError) as error:
@@ -68,9 +73,10 @@ def traces(this: Plan) -> dg.AssetsDefinition:
         failed = [one for one in recorded if one.outcome == "failed"]
         if failed and context.retry_number < 2:
             raise dg.RetryRequested(max_retries=2, seconds_to_wait=10) from RuntimeError(failed[0].error)
-        for name in names:
+        for name, key in keys.items():
             runs = [one for one in recorded if one.target.name == name]
-            yield dg.MaterializeResult(traces_key(name), metadata=_traces_metadata(layout, night, name, runs))
+            about = {**seen.get(name, {}), **_traces_metadata(layout, night, name, runs)}
+            yield dg.MaterializeResult(key, metadata=about)
 
     return collect
 
@@ -87,7 +93,13 @@ def _traces_spec(this: Plan, name: str) -> dg.AssetSpec:
         owners=OWNERS,
         kinds={"parquet", "openvino" if one.engine else "http"},
         tags={"family": this.models[one.model].family, "provider": one.provider},
-        metadata={"target": name, "model_id": one.model_id, "enabled": reason is None, "reason": reason or "—"},
+        metadata={
+            "target": name,
+            "model_id": one.model_id,
+            "host": one.host or "here",
+            "enabled": reason is None,
+            "reason": reason or "—",
+        },
         freshness_policy=None if reason else dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=48)),
     )
 
@@ -119,13 +131,38 @@ def _traces_metadata(layout: Layout, night: date, name: str, runs: list[trace.Ma
     }
 
 
+@dg.asset(
+    group_name="traces",
+    partitions_def=NIGHTLY,
+    description="Results of collections elsewhere from the inbox: verified, then part of the night's traces.",
+    owners=OWNERS,
+    kinds={"parquet"},
+)
+def received(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
+    """Open the night's letters. A refused one is put aside and told; it holds nobody up."""
+    night, layout = night_of(context), Layout.from_environment()
+    opened = [inbox.open_letter(layout, path) for path in inbox.waiting(layout) if inbox.night_of(path) == night]
+    refused = [f"{one.path}: {one.refused}" for one in opened if one.refused]
+    for reason in refused:
+        context.log.error(reason)
+    if refused and not trace.manifests(layout.traces, night):
+        raise dg.Failure("\n".join(refused), allow_retries=False)
+    return dg.MaterializeResult(
+        metadata={
+            "new runs": dg.MetadataValue.json([run for one in opened for run in one.runs]),
+            "files": dg.MetadataValue.json([str(one.path) for one in opened]),
+            "refused": dg.MetadataValue.md("\n".join(f"* {reason}" for reason in refused) or "none"),
+        }
+    )
+
+
 # ------------------------------------------------------------------ tables
 
 
 def table(this: Plan, one: tables.Table) -> dg.AssetsDefinition:
     """One derived table."""
     upstream = {name: [name] for name in one.inputs if name != tables.TRACE}
-    recorded = [traces_key(name) for name in this.targets] if tables.TRACE in one.inputs else []
+    recorded = [received.key, *map(traces_key, this.targets)] if tables.TRACE in one.inputs else []
 
     @dg.asset(
         name=one.name,

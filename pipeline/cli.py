@@ -18,12 +18,15 @@ import msgspec
 from pipeline import __version__, console
 from pipeline import commands as groups
 from pipeline import plan as plans
+from pipeline.collect import bundled, fleet
 from pipeline.collect import night as nights
 from pipeline.collect.environment import environment
 from pipeline.errors import TokenclockError
 from pipeline.layout import Layout
 from pipeline.plan import PlanError
 from pipeline.trace import TraceError
+
+PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -70,6 +73,20 @@ def _parser() -> argparse.ArgumentParser:
     command("demo", _demo, "run the nightly job now, through Dagster: measure, check, publish", planned)
     collect = command("collect", _collect, "record tonight's traces", planned)
     collect.add_argument("--target", action="append", help="only this target (repeatable); default: all enabled")
+    collect.add_argument("--bundle", type=Path, metavar="TAR", help="do what a bundle says, with what is in it")
+    bundle = command("bundle", _bundle, "pack collector, plan and wheels for a machine without a network", planned)
+    bundle.add_argument(
+        "out", type=Path, metavar="OUT.tar", help="its name becomes the recorder's, as in vault.tar"
+    )
+    bundle.add_argument("--target", action="append", help="only this target (repeatable); default: all engines")
+    bundle.add_argument("--wheels", type=Path, metavar="DIR", help="wheels at hand; default: pip fetches them")
+    bundle.add_argument("--no-wheels", action="store_true", help="the Python there has the packages already")
+    bundle.add_argument("--python-version", default=PYTHON, metavar="X.Y", help="of the Python there")
+    bundle.add_argument(
+        "--platform", action="append", default=[], help="as pip names it, such as manylinux_2_28_x86_64"
+    )
+    ingest = command("ingest", _ingest, "take in what was collected elsewhere, and build the tables of its nights")
+    ingest.add_argument("file", type=Path, nargs="*", help="result-….tar; default: all that lie in the inbox")
     build = command("build", _build, "recompute all tables from the stored traces")
     build.add_argument("--night", type=date.fromisoformat, help="only this night (YYYY-MM-DD); default: all")
     command("publish", _publish, "audit the tables, then publish warehouse, charts and site")
@@ -126,14 +143,46 @@ def _farewell(layout: Layout, page: Path) -> str:
     )
 
 
+def _bundle(options: argparse.Namespace) -> int:
+    from pipeline.collect import bundle  # noqa: PLC0415 - what it needs is needed at home alone
+
+    plan = plans.load(options.plan)
+    targets = options.target or [name for name, one in plan.targets.items() if one.engine is not None]
+    wheels = bundle.Wheels(options.wheels, options.python_version, tuple(options.platform))
+    made = bundle.write(options.out, plan, targets, None if options.no_wheels else wheels)
+    _say(
+        options,
+        {"bundle": options.out, "targets": made.targets, "files": len(made.files)},
+        f"{options.out}: {', '.join(made.targets)}\nThere: tar xf {options.out.name} && "
+        f"python{made.python_version} {made.recorder}/collect.py",
+    )
+    return 0
+
+
+def _ingest(options: argparse.Namespace) -> int:
+    from pipeline import inbox, publish  # noqa: PLC0415 - polars and duckdb are not needed by every command
+
+    layout = Layout.from_environment()
+    opened = [inbox.open_letter(layout, path) for path in options.file or inbox.waiting(layout)]
+    built = {str(night): publish.build_night(layout, night) for night in inbox.nights(opened)}
+    rows = [{"file": one.path, "night": one.night, "runs": one.runs, "refused": one.refused} for one in opened]
+    text = "\n".join(
+        f"{one.path}: {one.refused or f'{len(one.runs)} new runs of night {one.night}'}" for one in opened
+    )
+    _say(options, {"files": rows, "built": built}, text or f"{layout.inbox}: nothing lies there")
+    return 1 if any(one.refused for one in opened) else 0
+
+
 def _collect(options: argparse.Namespace) -> int:
+    if options.bundle:
+        return bundled.carried_out(options.bundle)
     this = nights.Collection(
         plans.load(options.plan), Layout.from_environment(), nights.tonight(), _environment(options)
     )
     targets = options.target or plans.enabled(this.plan, this.night, this.environment)
     if not targets:
         raise PlanError(f"{this.plan.source}: no target is enabled; `tokenclock plan` tells why each is skipped")
-    recorded = nights.collect(this, targets)
+    recorded = fleet.collect(this, targets)
     rows = [
         {"run": one.run_id, "outcome": one.outcome, "requests": one.requests_recorded, "error": one.error}
         for one in recorded

@@ -1,13 +1,17 @@
 """The whole system on one screen: assets, checks, the nightly job and its schedule."""
 
+from collections import defaultdict
 from datetime import UTC, datetime
 
 import dagster as dg
 
-from pipeline import assets, charts, plan, tables
+from pipeline import assets, charts, inbox, plan, tables
 from pipeline.collect.environment import environment
+from pipeline.collect.fleet import by_host
+from pipeline.layout import Layout
 
 JOB = "nightly"
+MAILED = "inbox"
 
 
 def _tonight(this: plan.Plan) -> dg.AssetSelection:
@@ -34,6 +38,30 @@ def _schedule(this: plan.Plan) -> dg.ScheduleDefinition:
     return nightly
 
 
+@dg.sensor(
+    name=MAILED,
+    job_name=MAILED,
+    minimum_interval_seconds=30,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Looks into data/inbox and asks for the nights whose results lie there. It sends nothing anywhere.",
+)
+def postman(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+    """One run for each night with letters; what is no letter is refused at once."""
+    layout, found = Layout.from_environment(), defaultdict[str, list[str]](list)
+    for path in inbox.waiting(layout, settled=True):
+        night = inbox.night_of(path)
+        if night is None:
+            context.log.error(f"{path}: {inbox.open_letter(layout, path).refused}")
+        elif not assets.NIGHTLY.has_partition_key(night.isoformat()):
+            context.log.error(f"{path}: night {night} has no partition; `tokenclock ingest {path}` takes it in")
+        else:
+            found[night.isoformat()].append(f"{path.name}@{path.stat().st_mtime_ns}")
+    requests = [
+        dg.RunRequest(run_key=f"{night} {' '.join(sorted(found[night]))}", partition_key=night) for night in found
+    ]
+    return dg.SensorResult(requests, skip_reason=None if requests else f"nothing new lies in {layout.inbox}")
+
+
 @dg.definitions
 def defs() -> dg.Definitions:
     """Build everything from the plan in force."""
@@ -45,10 +73,17 @@ def defs() -> dg.Definitions:
         description="Record every enabled target, derive, check, publish.",
         tags={"team": "tokenclock"},
     )
+    mailed = dg.define_asset_job(
+        MAILED,
+        selection=dg.AssetSelection.all() - dg.AssetSelection.assets(*map(assets.traces_key, this.targets)),
+        description="Take in what was collected elsewhere; derive, check, publish its night.",
+        tags={"team": "tokenclock"},
+    )
     return dg.Definitions(
         assets=[
-            assets.traces(this),
+            *(assets.traces(this, host) for host in by_host(this, list(this.targets))),
             *(assets.table(this, one) for one in tables.tables().values()),
+            assets.received,
             assets.published_figures,
             assets.warehouse,
             *(assets.chart(one) for one in drawn),
@@ -58,8 +93,9 @@ def defs() -> dg.Definitions:
             *(assets.table_checks(name) for name in assets.checked_tables()),
             assets.levels_are_steady,
         ],
-        jobs=[job],
+        jobs=[job, mailed],
         schedules=[_schedule(this)],
+        sensors=[postman],
         executor=dg.in_process_executor,
     )
 

@@ -34,6 +34,11 @@ class Layout:
         return self.data / "traces"
 
     @property
+    def inbox(self) -> Path:
+        """Where results of collections elsewhere are put; those taken in or refused lie in a folder below."""
+        return self.data / "inbox"
+
+    @property
     def tables(self) -> Path:
         """Derived tables, staged as Parquet: `tables/<table>/night=….parquet`."""
         return self.data / "tables"

@@ -3,7 +3,7 @@
 A manifest vouches for a run's files and nothing vouches for the manifest: whoever rewrites both leaves no trace
 in them. Here each manifest, calibration and census is entered by its hash as it is recorded. Rewriting one of them
 means rewriting every line behind its entry, and with them the head: the hash of the last line, which the site shows
-and anybody may note down. Appended to by one collection at a time; a line that a crash cut short is cut off.
+and anybody may note down. Appended to by one process at a time; a line that a crash cut short is cut off.
 """
 
 import hashlib
@@ -15,6 +15,7 @@ from pathlib import Path
 
 import msgspec
 import polars as pl
+from filelock import FileLock
 
 from pipeline import trace
 from pipeline.errors import TokenclockError
@@ -61,6 +62,12 @@ def enter(traces: Path, files: Mapping[str, str]) -> None:
 
     Never refuses to go on from a ledger that was tampered with: a night is worth more, and `read` will tell.
     """
+    traces.mkdir(parents=True, exist_ok=True)
+    with FileLock(traces / f".{NAME}.lock"):  # a collection here, and what one elsewhere sends home
+        _enter(traces, files)
+
+
+def _enter(traces: Path, files: Mapping[str, str]) -> None:
     path = traces / NAME
     if not path.exists():
         files = {**closed(traces), **files}

@@ -10,7 +10,7 @@ import math
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from difflib import get_close_matches
 from pathlib import Path
@@ -247,11 +247,37 @@ class Price(_Stanza, frozen=True, kw_only=True):
     source: str
 
 
+class Subprocess(_Stanza, frozen=True, kw_only=True, tag="subprocess", tag_field="kind"):
+    """A process of its own on this machine; `python`: the one that has what it needs, if not this one."""
+
+    title: str
+    python: str | None = None
+
+
+class Ssh(_Stanza, frozen=True, kw_only=True, tag="ssh", tag_field="kind"):
+    """Another machine, reached as `ssh <options> <address>`.
+
+    `python` there has the packages of requirements-collect.lock. What is recorded lies in `folder` until it has
+    come home.
+    """
+
+    title: str
+    address: Annotated[str, msgspec.Meta(pattern=r"^[^-\s]\S*$")]
+    python: str = "python3"
+    folder: str = "~/.tokenclock"
+    options: list[str] = []
+
+
+Host = Subprocess | Ssh
+
+
 class Target(_Stanza, frozen=True, kw_only=True):
     """One endpoint under test: a provider's model id, or a local engine that the run starts.
 
     `echoed_as`: names under which responses may speak of the model besides its id. Any other name, spelling and
     dates apart, is another model: the night is held back.
+
+    `host`: where an engine is started, measured and stopped; without, in this very process.
     """
 
     title: str
@@ -262,6 +288,7 @@ class Target(_Stanza, frozen=True, kw_only=True):
     workloads: list[Name]
     scenarios: list[Name]
     engine: dict[str, Any] | None = None
+    host: Name | None = None
     base_url: str | None = None
     hardware: str | None = None
     precision: str | None = None
@@ -286,9 +313,10 @@ _SECTIONS: dict[str, Any] = {
     "slos": Slo,
     "scenarios": Closed | Open | Sweep,
     "providers": Provider,
+    "hosts": Subprocess | Ssh,
     "targets": Target,
 }
-_OPTIONAL = ("probes", "slos")
+_OPTIONAL = ("hosts", "probes", "slos")
 
 
 @dataclass(frozen=True)
@@ -303,6 +331,7 @@ class Plan:
     slos: Mapping[str, Slo]
     scenarios: Mapping[str, Scenario]
     providers: Mapping[str, Provider]
+    hosts: Mapping[str, Host]
     targets: Mapping[str, Target]
     sha256: str
     source: str
@@ -430,8 +459,7 @@ def _check(plan: Plan) -> Plan:
                 f"or in [providers.{target.provider}]"
             )
         _check_load(plan, at, target)
-        if target.engine is not None and not isinstance(target.engine.get("name"), str):
-            raise PlanError(f'{plan.source}: [{at}]: engine has no name; write engine = {{ name = "…" }}')
+        _check_engine(plan, at, target)
     return plan
 
 
@@ -448,6 +476,16 @@ def _check_measured(plan: Plan, at: str, target: Target) -> None:
             )
     for scenario in target.scenarios:
         _known(plan, at, "scenarios", scenario, scenarios)
+
+
+def _check_engine(plan: Plan, at: str, target: Target) -> None:
+    """An engine has a name, and what has a host is an engine."""
+    if target.engine is not None and not isinstance(target.engine.get("name"), str):
+        raise PlanError(f'{plan.source}: [{at}]: engine has no name; write engine = {{ name = "…" }}')
+    if target.host is not None:
+        _known(plan, at, "host", target.host, plan.hosts)
+        if target.engine is None:
+            raise PlanError(f"{plan.source}: [{at}]: host is for engines; a provider is asked from here: remove it")
 
 
 def _check_load(plan: Plan, at: str, target: Target) -> None:
@@ -477,6 +515,13 @@ def _known(plan: Plan, at: str, key: str, name: str, section: Mapping[str, objec
         raise PlanError(
             f"{plan.source}: [{at}]: {key} names `{name}`, which is not in the plan{_hint(name, section)}"
         )
+
+
+def at_home(plan: Plan) -> Plan:
+    """The same plan as the machine sees it that its targets were sent to: they are here."""
+    return replace(
+        plan, targets={name: msgspec.structs.replace(one, host=None) for name, one in plan.targets.items()}
+    )
 
 
 def base_url(plan: Plan, target: Target) -> str | None:

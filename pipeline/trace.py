@@ -174,9 +174,13 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Calibration(msgspec.Struct, frozen=True, kw_only=True):
-    """The recorder held against the truth server once, before or after a round. `error`: why it could not be."""
+    """The recorder held against the truth server once, before or after a round. `error`: why it could not be.
+
+    `recorder`: the machine that was calibrated, as in `host` of a manifest.
+    """
 
     schema_version: int
+    recorder: str = "here"
     night: date
     round: int
     moment: str
@@ -189,7 +193,9 @@ class Calibration(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def name(self) -> str:
         """Its file's name, in order of time."""
-        return f"{self.measured_at.replace(':', '')}.r{self.round:02d}.{self.moment}.c{self.concurrency}.json"
+        where = "" if self.recorder == "here" else f".{self.recorder}"
+        moment = f"r{self.round:02d}.{self.moment}.c{self.concurrency}"
+        return f"{self.measured_at.replace(':', '')}.{moment}{where}.json"
 
 
 class PlannedRun(msgspec.Struct, frozen=True, kw_only=True):

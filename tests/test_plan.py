@@ -184,3 +184,24 @@ def test_a_load_that_cannot_be_made_is_refused_with_stanza_and_cure(load, said, 
     message = refusal(plans.write(tmp_path, load=load))
     assert "[scenarios.s]" in message
     assert said in message
+
+
+ENGINE = 'engine = { name = "simulator", speaks = "groq" }\n'
+
+
+@pytest.mark.parametrize(
+    ("host", "target", "said"),
+    [
+        ("", 'host = "gpu"\n' + ENGINE, ["[targets.u]", "host names `gpu`"]),
+        ('[hosts.gpu]\ntitle = "G"\nkind = "ssh"\n', ENGINE, ["[hosts.gpu]", "address"]),
+        ('[hosts.gpu]\ntitle = "G"\nkind = "ssh"\naddress = "-oProxyCommand=x"\n', ENGINE, ["[hosts.gpu]"]),
+        ('[hosts.gpu]\ntitle = "G"\nkind = "shh"\n', ENGINE, ["[hosts.gpu]", "shh"]),
+        ('[hosts.gpu]\ntitle = "G"\nkind = "subprocess"\npyhton = "x"\n', ENGINE, ["did you mean `python`"]),
+        ('[hosts.gpu]\ntitle = "G"\nkind = "subprocess"\n', 'host = "gpu"\n', ["[targets.u]", "for engines"]),
+    ],
+)
+def test_a_host_is_read_strictly_and_only_engines_have_one(tmp_path, host, target, said):
+    path = plans.write(tmp_path, extra=host + "[targets.u]" + plans.TARGET + target)
+    message = refusal(path)
+    for words in said:
+        assert words in message

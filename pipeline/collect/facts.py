@@ -54,7 +54,7 @@ def target(plan: Plan, name: str, night: date, url: str | None, reason: str | No
         tokenizer=model.tokenizer,
         dialect=one.dialect,
         url=url or plans.base_url(plan, one),
-        hardware=plans.hardware(plan, one) or (host.facts()["cpu"] if is_local else None),
+        hardware=plans.hardware(plan, one) or (host.facts()["cpu"] if is_local and one.host is None else None),
         region=provider.region,
         precision=one.precision,
         provenance="simulated" if is_simulated else one.provenance,

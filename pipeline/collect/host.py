@@ -9,6 +9,10 @@ from typing import Any
 
 from pipeline import __version__
 
+RECORDER, HERE = "TOKENCLOCK_RECORDER", "here"
+COMMIT = Path(__file__).resolve().parents[1] / "_commit"
+"""Code that was sent to another machine has no checkout around it; the commit it is of was sent along."""
+
 
 @cache
 def facts() -> dict[str, Any]:
@@ -20,7 +24,18 @@ def facts() -> dict[str, Any]:
         "cpu_count": os.cpu_count(),
         "memory_gib": _memory_gib(),
         "python": platform.python_version(),
+        "recorder": recorder(),
     }
+
+
+def recorder() -> str:
+    """The name by which this machine's recordings go: as its host in the plan, or of a bundle; `here` at home."""
+    return os.environ.get(RECORDER) or HERE
+
+
+def set_recorder(name: str) -> None:
+    """Name the recordings of this process, and of all that it starts."""
+    os.environ[RECORDER] = name
 
 
 def _cpu() -> str | None:
@@ -45,7 +60,9 @@ def code_version() -> str:
 
 @cache
 def code_commit() -> str | None:
-    """The commit of the checkout, with `+` where files were changed; None outside a checkout."""
+    """The commit of the checkout, with `+` where files were changed; None where it is not known."""
+    if COMMIT.exists():
+        return COMMIT.read_text().strip() or None
     here = Path(__file__).parent
     try:
         commit = subprocess.run(

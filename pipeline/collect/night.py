@@ -8,8 +8,7 @@ import contextlib
 import hashlib
 import itertools
 import time
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -20,7 +19,7 @@ from filelock import FileLock, Timeout
 
 from pipeline import ledger, trace
 from pipeline import plan as plans
-from pipeline.collect import engines, facts, loop, schedule
+from pipeline.collect import engines, facts, host, loop, schedule
 from pipeline.collect.calibrate import calibrate
 from pipeline.collect.money import Purse
 from pipeline.collect.run import Endpoint, Progress, limiter, record_run
@@ -39,13 +38,19 @@ class CollectError(TokenclockError):
 
 @dataclass(frozen=True)
 class Collection:
-    """What to collect, into which folders, with which keys, and how long to wait for another to end."""
+    """What to collect, into which folders, with which keys, and how long to wait for another to end.
+
+    `known`: runs of the night that lie elsewhere and need not be recorded again. `pause` is called whenever a
+    target's runs of a round are over, and nothing is measured until it returns.
+    """
 
     plan: Plan
     layout: Layout
     night: date
     environment: Mapping[str, str] = field(repr=False)
     wait_s: float = 0.0
+    known: Sequence[trace.Manifest] = ()
+    pause: Callable[[], None] = lambda: None
 
 
 def tonight() -> date:
@@ -59,27 +64,29 @@ def collect(this: Collection, targets: list[str]) -> list[trace.Manifest]:
     Raises `PlanError` for an unknown target and `CollectError` where the night is not now, a target
     cannot be measured, the budget is too small, or another collection is running.
     """
+    refuse(this, targets)
+    traces = this.layout.traces
+    with alone(traces, this.wait_s):
+        for one in recover(traces):
+            said = f"{one.run_id} closed with {one.requests_recorded} finished requests: {one.error}"
+            tell(Step("recovered", 1, 1, said))
+        take_census(this)
+        recorded = [*trace.manifests(traces, this.night), *this.known]
+        return loop.run(_collect(this, schedule.due(this.plan, recorded, this.night, targets)))
+
+
+def refuse(this: Collection, targets: list[str]) -> None:
+    """Raise where a collection of these targets must not begin, here or anywhere."""
     _refuse_other_nights(this.night)
     _refuse_skipped(this, targets)
     _refuse_over_budget(this, targets)
-    traces = this.layout.traces
-    traces.mkdir(parents=True, exist_ok=True)
-    try:
-        with alone(traces, this.wait_s):
-            for one in recover(traces):
-                said = f"{one.run_id} closed with {one.requests_recorded} finished requests: {one.error}"
-                tell(Step("recovered", 1, 1, said))
-            _take_census(this)
-            due = schedule.due(this.plan, trace.manifests(traces, this.night), this.night, targets)
-            return loop.run(_collect(this, due))
-    except Timeout:
-        raise CollectError(
-            f"{traces}: another collection is running, and two would disturb each other; wait for its end"
-        ) from None
 
 
-def _take_census(this: Collection) -> None:
-    """Write down the plan's targets. Entered first: a crash leaves an entry too many, not too few."""
+def take_census(this: Collection) -> None:
+    """Write down the plan's targets, and why one of them is not measured.
+
+    Entered first: a crash leaves an entry too many, not too few.
+    """
     census = facts.census(this.plan, this.night, this.environment)
     path = this.layout.traces / f"night={this.night}" / "targets.json"
     content = trace.json_bytes(census)
@@ -92,14 +99,25 @@ def _entered(this: Collection, path: Path) -> str:
     return path.relative_to(this.layout.traces).as_posix()
 
 
-def alone(traces: Path, wait_s: float) -> AbstractContextManager[object]:
+@contextlib.contextmanager
+def alone(traces: Path, wait_s: float) -> Iterator[None]:
     """Hold the right to change traces. A file lock ends with the process that holds it, however that ends."""
+    traces.mkdir(parents=True, exist_ok=True)
     lock = FileLock(traces / ".collecting")
     try:
-        return lock.acquire(timeout=0)
+        lock.acquire(timeout=0)
     except Timeout:
         tell(Step("requests", 0, 1, "waiting for another collection to end"))
-        return lock.acquire(timeout=wait_s)
+        try:
+            lock.acquire(timeout=wait_s)
+        except Timeout:
+            raise CollectError(
+                f"{traces}: another collection is running, and two would disturb each other; wait for its end"
+            ) from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _refuse_other_nights(night: date) -> None:
@@ -144,6 +162,7 @@ async def _collect(this: Collection, due: list[Run]) -> list[trace.Manifest]:
         for name, group in itertools.groupby(runs, key=lambda run: run.target):
             progress.say(f"{name}, round {round_}")
             recorded += await _record_target(this, list(group), purse, progress)
+            this.pause()
         await _calibrate(this, round_, "after", runs, progress)
     return recorded
 
@@ -162,6 +181,7 @@ async def _calibrate(this: Collection, round_: int, moment: str, runs: list[Run]
             error = str(failure)
         one = trace.Calibration(
             schema_version=trace.SCHEMA_VERSION,
+            recorder=host.recorder(),
             night=this.night,
             round=round_,
             moment=moment,

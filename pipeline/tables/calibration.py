@@ -29,6 +29,7 @@ _FOUND = {
 
 COLUMNS = {
     "night": "UTC date on which the night began",
+    "recorder": "The machine that was calibrated: here, a host of the plan, or a bundle",
     "round": "Pass over all targets within the night, from 1",
     "moment": "before or after the round",
     "measured_at": "Wall clock, UTC",
@@ -38,7 +39,7 @@ COLUMNS = {
     "error": "Why the recorder could not be calibrated",
 }
 
-_TEXT = ("moment", "measured_at", "clock_source", "scheduling", "error")
+_TEXT = ("recorder", "moment", "measured_at", "clock_source", "scheduling", "error")
 _SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     **dict.fromkeys(COLUMNS, pl.Float64),
     **dict.fromkeys(_TEXT, pl.String),
@@ -51,7 +52,7 @@ _SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
 def build(recorded: Recorded) -> pl.DataFrame:
     """One row for each calibration of the night."""
     return pl.DataFrame([_row(one) for one in recorded.calibrations], schema=_SCHEMA).sort(
-        "measured_at", "concurrency"
+        "measured_at", "recorder", "concurrency"
     )
 
 

@@ -2,7 +2,7 @@
 
 import polars as pl
 
-INPUTS = ("summary", "calibration")
+INPUTS = ("summary", "calibration", "targets")
 
 KEYS = ("night", "target", "workload", "scenario", "metric")
 
@@ -12,6 +12,7 @@ COLUMNS = {
     "workload": "Prompts and lengths, as named in the plan",
     "scenario": "Shape of the load, as named in the plan",
     "metric": "Column of ttft or output_speed that the figure is of",
+    "recorder": "The machine that recorded it, whose error it is: here, a host of the plan, or a bundle",
     "concurrency": "Requests kept in flight",
     "figure_ms": "What the error is an error of: the median latency, or for speeds the time that tokens took",
     "instrument_error_ms": "p99 of the stamp error at this concurrency, median over the night's calibrations",
@@ -22,16 +23,19 @@ LATENCIES = ("ttft_ms", "ttft_cold_ms", "ttft_content_ms", "e2e_ms")
 SPEEDS = ("tpot_ms", "output_speed_tok_s")
 
 
-def build(summary: pl.DataFrame, calibration: pl.DataFrame) -> pl.DataFrame:
+def build(summary: pl.DataFrame, calibration: pl.DataFrame, targets: pl.DataFrame) -> pl.DataFrame:
     """A latency is off by one stamp's error at most; a speed by as much over the whole time that tokens took.
 
     Figures are medians over a night's rounds, and so is the error: what disturbs one calibration counts in it
-    as what disturbs one request counts in them. The worst calibration stands in `calibration`.
+    as what disturbs one request counts in them. The worst calibration stands in `calibration`. A machine's
+    calibrations speak for what that machine recorded.
     """
-    error = calibration.group_by("concurrency").agg(instrument_error_ms=pl.col("stamp_error_p99_ns").median() / 1e6)
+    by = ["recorder", "concurrency"]
+    error = calibration.group_by(by).agg(instrument_error_ms=pl.col("stamp_error_p99_ns").median() / 1e6)
     return (
         pl.concat([_latencies(summary), _speeds(summary)])
-        .join(error, on="concurrency", how="left")
+        .join(targets.select("target", "recorder"), on="target", how="left")
+        .join(error, on=by, how="left")
         .with_columns(error_share=pl.col("instrument_error_ms") / pl.col("figure_ms"))
         .select(*COLUMNS)
         .sort(*KEYS)

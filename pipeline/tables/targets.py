@@ -32,6 +32,7 @@ COLUMNS = {
     "may_publish": "Figures may stand on the site: somebody has read the provider's terms, and they allow it",
     "status": "recorded (a run was finished), failed (none was), skipped (not tried)",
     "reason": "Why it was skipped, or why it failed",
+    "recorder": "Name of the recording machine: here, a host of the plan, or a bundle",
     "host": "Recording machine, in short",
     "engine_facts": "Facts of the local engine as JSON",
 }
@@ -66,6 +67,7 @@ def _row(recorded: Recorded, target: Target, runs: list[Manifest]) -> dict[str, 
         "engine_version": engine.get("version"),
         "status": "recorded" if finished else "failed" if runs else "skipped",
         "reason": None if finished else last.error if last else target.reason or "no run was recorded",
+        "recorder": last.host.get("recorder", "here") if last else None,
         "host": f"{last.host['cpu']}, {last.host['cpu_count']} CPUs" if last else None,
         "engine_facts": msgspec.json.encode(engine, order="sorted").decode() if engine else None,
     }

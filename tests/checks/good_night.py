@@ -73,6 +73,7 @@ def good_night(only: Collection[int] = range(12)) -> Night:
     built["identity"] = tables.empty("identity")
     traced = replace(Recorded.nothing(), requests=_traced(only), samples=_samples(), manifests=[_manifest()])
     for name in (
+        "targets",
         "hardware",
         "ttft",
         "output_speed",
@@ -88,7 +89,6 @@ def good_night(only: Collection[int] = range(12)) -> Night:
         "limits",
         "metric_dialects",
         "dialect_summary",
-        "targets",
         "planned_runs",
         "spend",
         "sweeps",

@@ -9,11 +9,11 @@ from tests.tables.test_golden import build
 FOUND = {"streams": 1, "events": 104, "stamp_error_p50_ns": 1e6, "stamp_error_p99_ns": 3e6}
 
 
-def calibrated(*errors_ns, concurrency=1):
+def calibrated(*errors_ns, concurrency=1, recorder="here"):
     """The golden stream in a night whose calibrations found these errors."""
     taken = [
         trace.Calibration(
-            schema_version=1, night=streams.NIGHT, round=1, moment="before", measured_at=f"2026-11-24T02:0{n}",
+            schema_version=1, recorder=recorder, night=streams.NIGHT, round=1, moment="before", measured_at=f"2026-11-24T02:0{n}",
             concurrency=concurrency, tok_s=200.0, found={**FOUND, "stamp_error_p99_ns": float(error)}, error=None,
         )
         for n, error in enumerate(errors_ns)
@@ -36,3 +36,8 @@ def test_the_error_of_a_speed_is_over_the_time_that_tokens_took():
 def test_a_calibration_at_another_concurrency_says_nothing():
     row = calibrated(1e6, concurrency=8)["ttft_ms"]
     assert row["error_share"] is None
+
+
+def test_a_calibration_of_another_machine_says_nothing():
+    assert calibrated(1e6, recorder="gpu-box")["ttft_ms"]["error_share"] is None
+    assert calibrated(1e6)["ttft_ms"]["recorder"] == "here"

@@ -5,8 +5,8 @@ from pathlib import Path
 import msgspec
 
 from pipeline.collect.engines._contract import EngineError, Fact
-from pipeline.collect.random_llama import NOTE
 
+NOTE = "weights.json"  # beside a checkpoint whose weights are random (`pipeline.collect.random_llama`)
 OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
 
 

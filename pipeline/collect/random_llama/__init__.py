@@ -9,11 +9,10 @@ import json
 import os
 from pathlib import Path
 
+from pipeline.collect.engines._model import NOTE
 from pipeline.collect.random_llama.shapes import SHAPES, Shape, config
 from pipeline.collect.random_llama.tokenizer import TEMPLATE, Vocabulary, build
 from pipeline.collect.random_llama.weights import write_weights
-
-NOTE = "weights.json"
 
 
 def write(folder: Path, shape_name: str, seed: int, tiktoken: Path) -> None:

@@ -1,0 +1,213 @@
+"""A collection in a process of its own: what comes home, and what becomes of it when something is killed."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from dataclasses import replace
+
+import pytest
+
+from pipeline import plan, trace
+from pipeline.collect import fleet, ingest
+from pipeline.collect.night import CollectError, tonight
+from pipeline.collect.parcel import ParcelError
+from pipeline.collect.remote import line, near
+from pipeline.collect.remote.line import FarError
+from pipeline.progress import listening
+from tests import plans
+from tests.collect.engines.process_watch import is_gone, wait_until
+from tests.collect.remote import fleets
+from tests.collect.remote.fleets import collection, under_way
+from tests.servers import HELLO, serving
+
+ROOT = plan.DEFAULT.parent.parent
+LONG = {"requests": 500, "warmup": 0, "ttft_ms": 20}
+SHORT = {"requests": 2, "warmup": 0}
+
+
+def collect(layout, path, targets=("far",)):
+    return fleet.collect(collection(layout, path), list(targets))
+
+
+def traces_there(layout):
+    return layout.data / "hosts" / "box" / "data" / "traces"
+
+
+def left_there(layout):
+    """Runs that lie on the box, whether finished or not."""
+    return list(traces_there(layout).glob("night=*/target=far/*far*"))
+
+
+def test_what_is_recorded_in_a_process_of_its_own_comes_home_as_if_recorded_here(layout, tmp_path):
+    steps = []
+    with serving(HELLO) as server, listening(steps.append):
+        this = collection(layout, fleets.write(tmp_path, url=server.url, rounds=2, **SHORT))
+        here, *recorded = fleet.collect(replace(this, environment={"P_API_KEY": "k"}), ["far", "t"])[1:]
+    assert (here.target.name, here.host["recorder"]) == ("t", "here")
+    assert [(one.round, one.outcome, one.requests_recorded) for one in recorded] == [
+        (number, "finished", 2) for number in (1, 2)
+    ]
+    assert recorded == trace.manifests(layout.traces, tonight())[:2]
+    assert {one.host["recorder"] for one in recorded} == {"box"}
+    assert {one.target.provenance for one in recorded} == {"simulated"}
+    assert {one.code_commit for one in recorded} == {near.code.host.code_commit()}
+    requests, reads = trace.load(layout.traces, tonight())
+    assert (requests.height, set(requests["outcome"])) == (8, {"ended"})
+    assert reads.height > 8
+    assert (layout.traces / f"night={tonight()}" / "target=far" / "engine.r01.log").exists()
+    assert {one.name for one in trace.read_night(layout.traces, tonight()).targets} == {"t", "far"}
+    assert {"starting on The box", "far, s, round 2"} <= {step.text for step in steps}
+    assert (steps[-1].done, steps[-1].total) == (4, 4)
+    assert left_there(layout) == []
+    assert is_gone(recorded[0].engine["pid"])
+
+
+def test_an_engine_that_does_not_start_there_is_a_failed_run_with_its_cure(layout, tmp_path):
+    path = fleets.write(tmp_path, **SHORT)
+    path.write_text(path.read_text().replace('speaks = "groq"', 'speaks = "groqq"'))
+    (recorded,) = collect(layout, path)
+    assert recorded.outcome == "failed"
+    assert "`speaks`" in recorded.error
+
+
+@pytest.fixture
+def cut_off(layout, tmp_path):
+    """A collection under way in a thread, with the error it ends with."""
+    path, errors = fleets.write(tmp_path, **LONG), []
+
+    def run():
+        try:
+            collect(layout, path)
+        except FarError as error:
+            errors.append(str(error))
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    yield errors, under_way(traces_there(layout)), thread
+    thread.join()
+
+
+def test_a_killed_collector_leaves_no_engine_and_what_was_finished_comes_home_next_time(layout, tmp_path, cut_off):
+    errors, (collector, engine), thread = cut_off
+    os.kill(collector, signal.SIGKILL)
+    thread.join()
+    wait_until(lambda: is_gone(engine))
+    (error,) = errors
+    assert "host box (The box): the collection there broke off (signal 9)" in error
+    assert "Cure: what was finished is kept" in error
+    assert trace.manifests(layout.traces, tonight()) == []
+    collect(layout, fleets.write(tmp_path, **SHORT))
+    first, second = trace.manifests(layout.traces, tonight())
+    assert (first.outcome, second.outcome) == ("interrupted", "finished")
+    assert first.requests_recorded >= 3
+    assert left_there(layout) == []
+
+
+def test_a_killed_engine_ends_its_requests_and_not_the_collection(layout, tmp_path, cut_off):
+    errors, (collector, engine), thread = cut_off
+    os.kill(engine, signal.SIGKILL)
+    thread.join()
+    (one,) = trace.manifests(layout.traces, tonight())
+    assert errors == []
+    assert one.outcome == "finished"
+    requests, _ = trace.load(layout.traces, tonight())
+    assert set(requests["outcome"]) >= {"ended", "not_connected"}
+    assert is_gone(collector)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_who_interrupts_here_ends_it_there(layout, tmp_path, number):
+    path = fleets.write(tmp_path, **LONG)
+    words = [sys.executable, "-m", "pipeline.cli", "collect", "--quiet", "--target", "far", "--plan", str(path)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(words, env=environment, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
+        collector, engine = under_way(traces_there(layout))
+        process.send_signal(number)
+        _, said = process.communicate()
+    wait_until(lambda: is_gone(collector) and is_gone(engine))
+    if number == signal.SIGINT:
+        (one,) = trace.manifests(layout.traces, tonight())
+        assert (process.returncode, left_there(layout)) == (130, [])
+        assert "interrupted; finished requests are kept" in said
+    else:
+        collect(layout, fleets.write(tmp_path, **SHORT))
+        one, _ = trace.manifests(layout.traces, tonight())
+    assert one.outcome == "interrupted"
+    assert one.requests_recorded >= 3
+
+
+def test_a_line_that_falls_silent_ends_the_far_side(layout, tmp_path, monkeypatch):
+    monkeypatch.setattr(line, "BEAT_S", 1000.0)
+    monkeypatch.setattr(near, "SILENCE_S", 1.0)
+    with pytest.raises(FarError, match="interrupted"):
+        collect(layout, fleets.write(tmp_path, **LONG))
+    assert len(left_there(layout)) == 1
+
+
+def test_a_parcel_that_is_refused_is_kept_with_the_reason_and_told(layout, tmp_path, monkeypatch):
+    def refusing(*_):
+        raise ParcelError("planted")
+
+    monkeypatch.setattr(line, "ingest", refusing)
+    with pytest.raises(FarError, match="what it sent was refused: planted"):
+        collect(layout, fleets.write(tmp_path, calibration_tokens=100, **SHORT))
+    monkeypatch.undo()
+    kept = sorted((layout.inbox / "refused").glob("*.tar"))
+    for path in kept:
+        assert path.with_name(f"{path.name}.reason.txt").read_text() == "planted\n"
+        with path.open("rb") as file:
+            ingest.ingest(layout.traces, file, path.name)
+    assert len(kept) == 2  # one when the target's runs were over, one with the calibration after them
+    assert [one.outcome for one in trace.manifests(layout.traces, tonight())] == ["finished"]
+    taken = trace.calibrations(layout.traces, tonight())
+    assert [(one.recorder, one.moment, one.error) for one in taken] == [
+        ("box", "before", None),
+        ("box", "after", None),
+    ]
+    assert left_there(layout) == []
+
+
+@pytest.mark.parametrize(
+    ("python", "said"),
+    [
+        ("/nowhere/python", "/nowhere/python cannot be started"),
+        (
+            "bare",
+            r"did not begin there \(exit status 3\)(?s:.*)has no dagster_pipes, (?s:.*)requirements-collect.lock",
+        ),
+        ("/bin/false", r"did not begin there \(exit status 1\)"),
+    ],
+)
+def test_a_python_that_cannot_do_it_is_told_with_the_cure(layout, tmp_path, python, said):
+    bare = tmp_path / "bare"
+    bare.write_text(f'#!/bin/sh\nexec "{sys.executable}" -I -S "$@"\n')
+    bare.chmod(0o755)
+    host = f'kind = "subprocess"\npython = "{bare if python == "bare" else python}"'
+    with pytest.raises(FarError, match=said):
+        collect(layout, fleets.write(tmp_path, host))
+
+
+def test_a_host_that_fails_keeps_no_other_from_being_measured(layout, tmp_path):
+    path = fleets.write(tmp_path, 'kind = "subprocess"\npython = "/nowhere/python"', **SHORT)
+    other = fleets.TARGET.replace("targets.far", "targets.near").replace("box", "shelf")
+    path.write_text(path.read_text() + other.format(host=fleets.SUBPROCESS, ttft_ms=5))
+    with pytest.raises(FarError, match="host box"):
+        collect(layout, path, ["far", "near"])
+    assert [one.target.name for one in trace.manifests(layout.traces, tonight())] == ["near"]
+
+
+def test_the_gates_hold_before_anything_is_started(layout, tmp_path):
+    path = fleets.write(tmp_path, 'kind = "subprocess"\npython = "/nowhere/python"', **SHORT)
+    path.write_text(path.read_text().replace('host = "box"', 'host = "box"\nvalid_to = 2020-01-01'))
+    with pytest.raises(CollectError, match="ended on 2020-01-01"):
+        collect(layout, path)
+    with pytest.raises(plan.PlanError, match="no target `nobody`"):
+        collect(layout, plans.write(tmp_path), ["nobody"])
+
+
+def test_only_what_records_is_sent(tmp_path):
+    sent = dict(near.code.files())
+    assert {name.split("/")[1] for name in sent} == {*near.code.PARTS, "_commit"}
+    assert near.code.packed() == near.code.packed()
