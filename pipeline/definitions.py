@@ -50,6 +50,7 @@ def defs() -> dg.Definitions:
             assets.traces(this),
             *(assets.table(this, one) for one in tables.tables().values()),
             assets.published_figures,
+            assets.released,
             assets.warehouse,
             *(assets.chart(one) for one in drawn),
             assets.site(drawn),

@@ -45,7 +45,7 @@ def test_everything_is_an_asset(layout):
     assert {f"charts/{chart.name}" for chart in charts.charts()} <= found
     targets = plan.load().targets
     assert {assets.traces_key(name).to_user_string() for name in targets} <= found
-    assert len(found) == len(targets) + len(tables.tables()) + len(charts.charts()) + 3
+    assert len(found) == len(targets) + len(tables.tables()) + len(charts.charts()) + 4
 
 
 def test_every_asset_has_a_description_a_group_an_owner_and_a_kind(layout):

@@ -36,6 +36,7 @@ def published(tmp_path_factory):
         patch.chdir(folder)
         patch.setenv("TOKENCLOCK_DATA", str(folder / "data"))
         patch.setenv("TOKENCLOCK_SITE", str(folder / "site"))
+        patch.setenv("TOKENCLOCK_RELEASES", str(folder / "none"))
         assert cli.main(["collect", "--quiet", "--plan", str(short(folder))]) == 0
         assert cli.main(["build", "--quiet"]) == 0
         assert cli.main(["publish", "--quiet"]) == 0
