@@ -10,7 +10,7 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
-from pipeline import charts, checks, elsewhere, inbox, plan, progress, publish, quality, tables, trace
+from pipeline import charts, checks, elsewhere, inbox, plan, progress, publish, quality, releases, tables, trace
 from pipeline.collect import night as nights
 from pipeline.collect.environment import environment
 from pipeline.collect.remote.line import LineCutError
@@ -300,7 +300,24 @@ def published_figures() -> dg.MaterializeResult[Any]:
 
 
 @dg.asset(
-    deps=[published_figures, *tables.tables()],
+    name="releases",
+    group_name="publication",
+    description="Traces measured elsewhere, on a stated date, and carried along: their tables, computed here.",
+    owners=OWNERS,
+    kinds={"polars", "parquet"},
+)
+def released() -> dg.MaterializeResult[Any]:
+    """Compute the tables of releases that are new; those that are there stay."""
+    layout = Layout.from_environment()
+    built = publish.build_releases(layout)
+    found = {one.name: [str(night) for night in one.nights] for one in releases.carried(layout)}
+    return dg.MaterializeResult(
+        metadata={"releases": dg.MetadataValue.json(found), "rows built now": dg.MetadataValue.json(built)}
+    )
+
+
+@dg.asset(
+    deps=[published_figures, released, *tables.tables()],
     group_name="publication",
     description="The DuckDB file that analysts open: audited nights, commented columns, one atomic rename.",
     owners=OWNERS,
@@ -322,6 +339,9 @@ def warehouse(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
             "rows by table": dg.MetadataValue.json(done.rows),
             "nights": len(done.nights),
             "recent changes": dg.MetadataValue.md("\n".join(f"* {one}" for one in done.changed) or "none"),
+            "releases": dg.MetadataValue.json(
+                {name: failed or "published" for name, failed in done.releases.items()}
+            ),
             "nights held back": dg.MetadataValue.json({str(night): names for night, names in done.held.items()}),
         }
     )

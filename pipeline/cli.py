@@ -199,6 +199,8 @@ def _build(options: argparse.Namespace) -> int:
 
     layout = Layout.from_environment()
     wanted = [options.night] if options.night else trace.nights(layout.traces)
+    if not options.night:
+        publish.build_releases(layout, again=True)
     if not wanted:
         raise TraceError(
             f"{layout.traces}: no night was recorded yet; `make demo` or `tokenclock collect` records one"
@@ -213,6 +215,7 @@ def _publish(options: argparse.Namespace) -> int:
     from pipeline import publish  # noqa: PLC0415 - as above
 
     layout = Layout.from_environment()
+    publish.build_releases(layout)
     done = publish.publish_warehouse(layout)
     page = publish.publish_site(layout)
     held = "".join(f"\nheld back: {night} ({', '.join(names)})" for night, names in done.held.items())

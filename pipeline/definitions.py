@@ -85,6 +85,7 @@ def defs() -> dg.Definitions:
             *(assets.table(this, one) for one in tables.tables().values()),
             assets.received,
             assets.published_figures,
+            assets.released,
             assets.warehouse,
             *(assets.chart(one) for one in drawn),
             assets.site(drawn),

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import polars as pl
 
-from pipeline import charts, checks, ledger, progress, quality, renewal, site, tables, warehouse
+from pipeline import charts, checks, ledger, progress, quality, releases, renewal, site, tables, warehouse
 from pipeline.errors import TokenclockError
 from pipeline.imports import published
 from pipeline.layout import Layout
+from pipeline.releases import Release
 from pipeline.tables import changes
 
 
@@ -22,12 +23,16 @@ class NothingToPublishError(TokenclockError):
 
 @dataclass(frozen=True)
 class Published:
-    """What a publication holds: rows by table, nights in it, nights held back with the reason, recent changes."""
+    """What a publication holds: rows by table, nights in it, nights held back with the reason, recent changes.
+
+    `releases`: those in it, and those held back, with the checks that they fail.
+    """
 
     rows: dict[str, int]
     nights: list[date]
     held: dict[date, list[str]]
     changed: list[str]
+    releases: dict[str, list[str]]
 
 
 def build_night(layout: Layout, night: date) -> dict[str, int]:
@@ -39,6 +44,44 @@ def build_night(layout: Layout, night: date) -> dict[str, int]:
         rows[name] = tables.build(layout, table, night).height
     progress.tell(progress.Step("tables", len(every), len(every), "done"))
     return rows
+
+
+def build_releases(layout: Layout, *, again: bool = False) -> dict[str, int]:
+    """Compute and check the tables of each release that lacks some, or of all of them; return rows by release."""
+    rows = {}
+    for one in releases.carried(layout):
+        if again or not one.is_built:
+            rows[one.name] = sum(sum(build_night(one.layout, night).values()) for night in one.nights)
+        _audits(one)
+    return rows
+
+
+def _audits(one: Release) -> list[checks.Audit]:
+    return [audit for night in one.nights for audit in checks.ensure(one.layout, night)]
+
+
+def released(layout: Layout) -> tuple[dict[str, warehouse.Extra], dict[str, list[str]]]:
+    """The tables of all releases that are built and pass, and what every built release fails."""
+    built = {one.name: (one, _audits(one)) for one in releases.carried(layout) if one.is_built}
+    failed = {name: [check.name for check in checks.blocking(audits)] for name, (_, audits) in built.items()}
+    good = [one for name, (one, _) in built.items() if not failed[name]]
+    column, known = {"release": releases.NAME}, tables.tables()
+    extras = {
+        f"released_{name}": warehouse.Extra(
+            f"Releases: {known[name].title}", releases.frame(good, name), {**column, **known[name].columns}
+        )
+        for name in releases.SHOWN
+    }
+    found = [
+        checks.frame(audits).select(pl.lit(name).alias("release"), pl.all()) for name, (_, audits) in built.items()
+    ]
+    nothing = checks.frame([]).select(pl.lit(None, pl.String).alias("release"), pl.all())
+    extras["released_check_results"] = warehouse.Extra(
+        "Releases: One row a night and check: what the audit found",
+        pl.concat([nothing, *found]),
+        {**column, **checks.COMMENTS},
+    )
+    return extras, failed
 
 
 def publish_warehouse(layout: Layout) -> Published:
@@ -59,14 +102,20 @@ def publish_warehouse(layout: Layout) -> Published:
     if held and not nights:
         quality.publish(layout)  # the one page that shows why
         raise NothingToPublishError(_refusal(held))
-    extras = beside(layout, nights, audits)
+    shown, releases_failed = released(layout)
+    extras = beside(layout, nights, audits, shown)
     changed = [changes.sentence(row) for row in extras["changes"].frame.filter("is_recent").to_dicts()]
-    return Published(warehouse.publish(layout, nights, extras), nights, held, changed)
+    return Published(warehouse.publish(layout, nights, extras), nights, held, changed, releases_failed)
 
 
-def beside(layout: Layout, nights: list[date], audits: list[checks.Audit]) -> dict[str, warehouse.Extra]:
-    """What the warehouse holds beside the tables of these nights."""
-    return extra_tables(changes.build(summaries(layout, nights)), audits, ledger.read(layout.traces))
+def beside(
+    layout: Layout, nights: list[date], audits: list[checks.Audit], shown: dict[str, warehouse.Extra]
+) -> dict[str, warehouse.Extra]:
+    """What the warehouse holds beside the tables of these nights; `shown` are the tables of the releases."""
+    return {
+        **shown,
+        **extra_tables(changes.build(summaries(layout, nights)), audits, ledger.read(layout.traces)),
+    }
 
 
 def extra_tables(

@@ -19,6 +19,7 @@ def layout(tmp_path, monkeypatch):
             monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TOKENCLOCK_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("TOKENCLOCK_RELEASES", str(tmp_path / "no-releases"))  # computing them takes seconds
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "data" / "dagster"))
     return Layout.from_environment()
 

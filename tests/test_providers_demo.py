@@ -38,6 +38,7 @@ def published(tmp_path_factory):
         patch.chdir(folder)
         patch.setenv("TOKENCLOCK_DATA", str(folder / "data"))
         patch.setenv("TOKENCLOCK_SITE", str(folder / "site"))
+        patch.setenv("TOKENCLOCK_RELEASES", str(folder / "none"))
         assert (
             cli.main(["collect", "--quiet", "--plan", str(short(folder))]) == 1
         )  # an id has ended, and is told so

@@ -1,6 +1,6 @@
 """The comparison of a family: ours above, filled; the published figures below, hollow; one x axis.
 
-What was simulated, if anything, stands between them in a panel and in marks of its own.
+What was simulated, and what was released, stands between them, each in a panel and in marks of its own.
 
 Not a chart itself: `output_speed` and `ttft` are.
 """
@@ -12,7 +12,7 @@ import altair as alt
 import duckdb
 import polars as pl
 
-from pipeline.charts import simulated, theme
+from pipeline.charts import released, simulated, theme
 from pipeline.charts.chart import FAMILIES, AnyChart, Chart
 
 PERIODS = {"autumn-2024": "published, autumn 2024", "other": "published, another date"}
@@ -76,10 +76,13 @@ def _draw(this: Comparison, family: str, con: duckdb.DuckDBPyConnection) -> AnyC
         for provenance in ("measured", "simulated")
     )
     theirs = con.sql(PUBLISHED, params=names).pl().with_columns(kind=_kind())
+    carried = con.sql(released.FIGURES, params=names).pl()
     subtitle = f"{this.better} is better, logarithmic scale"
     head = alt.TitleParams(f"{FAMILIES[family]}: {this.title}", subtitle=subtitle, frame="group")
-    x = _scale([*_ends(ours), *_ends(pretended), *theirs["value"]])
+    x = _scale([*_ends(ours), *_ends(pretended), *carried["p50"], *theirs["value"]])
     between = [] if pretended.is_empty() else [_simulated(this, pretended, x)]
+    if not carried.is_empty():
+        between.append(released.panel(carried, _x(this, "p50", x), _told(carried, this), this.digits))
     panels = [_ours(this, ours, x), *between, _theirs(this, theirs, x)]
     both: AnyChart = alt.vconcat(*panels, title=head).resolve_scale(color="independent", shape="independent")
     return both

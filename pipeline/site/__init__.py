@@ -43,6 +43,15 @@ DOWNLOADS = (
     "itl",
     "cost",
     "bandwidth",
+    "hardware",
+    "sweeps",
+    "knees",
+    "released_targets",
+    "released_summary",
+    "released_throughput",
+    "released_sweeps",
+    "released_knees",
+    "released_hardware",
     "metric_dialects",
     "dialect_summary",
     "published_figures",
@@ -182,6 +191,7 @@ def _page(layout: Layout, con: duckdb.DuckDBPyConnection, files: list[Download])
             style=Markup(_text("style.css")),  # noqa: S704 - our own file
             script=_bundle(),
             comparison=drawn["comparison"],
+            sweep=drawn["sweep"],
             local=drawn["local"],
             trend=drawn["trend"] if nights > 1 else [],
             changes=_rows(con, CHANGES),
@@ -285,8 +295,9 @@ def _downloads(layout: Layout, con: duckdb.DuckDBPyConnection) -> list[Download]
 def _shown(con: duckdb.DuckDBPyConnection, name: str) -> str:
     """A table without the figures of targets that may not be shown. `targets` is whole."""
     columns = con.sql(f'SELECT * FROM "{name}" LIMIT 0').columns  # noqa: S608 - names from the list above
-    who = [column for column in ("target", "other") if {"night", column} <= set(columns) and name != "targets"]
-    shown = "SELECT (night, target) FROM targets WHERE may_publish"
+    about = "released_targets" if name.startswith("released_") else "targets"
+    who = [column for column in ("target", "other") if {"night", column} <= set(columns) and name != about]
+    shown = f"SELECT (night, target) FROM {about} WHERE may_publish"  # noqa: S608 - as above
     keep = [f"(night, {column}) IN ({shown})" for column in who]
     where = " AND ".join(keep) or "true"
     return f'SELECT * FROM "{name}" WHERE {where} ORDER BY ALL'  # noqa: S608 - as above

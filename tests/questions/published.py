@@ -45,5 +45,5 @@ def audits() -> list[Audit]:
 def published(layout: Layout) -> Layout:
     """Publish the fixed traces."""
     known = stage(layout)
-    warehouse.publish(layout, known, publish.beside(layout, known, audits()))
+    warehouse.publish(layout, known, publish.beside(layout, known, audits(), publish.released(layout)[0]))
     return layout

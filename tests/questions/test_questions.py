@@ -21,7 +21,7 @@ def test_every_kept_answer_has_its_question_and_there_are_at_least_fifteen():
 
 
 def test_questions_are_answered_where_nothing_was_recorded(fixed, layout):
-    warehouse.publish(layout, [], publish.beside(layout, [], []))
+    warehouse.publish(layout, [], publish.beside(layout, [], [], publish.released(layout)[0]))
     for query in sql.queries():
         if "raw_reads(" not in query.sql:  # there are no traces to read
             assert run(layout, query.sql).columns == run(fixed, query.sql).columns, query.name

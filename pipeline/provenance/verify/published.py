@@ -40,7 +40,8 @@ def warehouse_again(this: Work, *, with_checks: bool) -> Layout:
     audits = [one for night in audited for one in _audits(again, night, with_checks=with_checks)]
     lines = ledger.read(this.layout.traces)[:entries]
     found = changes.build(publish.summaries(again, staged))
-    warehouse.publish(again, staged, publish.extra_tables(found, audits, lines))
+    shown, _ = publish.released(this.layout)
+    warehouse.publish(again, staged, {**shown, **publish.extra_tables(found, audits, lines)})
     left_out = sorted(set(tables.nights(this.layout)) - set(nights))
     if left_out:
         this.notes.append(f"staged and not in the warehouse: {', '.join(map(str, left_out))}")
