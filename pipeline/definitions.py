@@ -4,10 +4,11 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
-from pipeline import assets, charts, plan, tables
+from pipeline import assets, charts, plan, sensors, tables
 from pipeline.collect.environment import environment
 
 JOB = "nightly"
+TAGS = {"team": "tokenclock"}
 
 
 def _tonight(this: plan.Plan) -> dg.AssetSelection:
@@ -43,7 +44,20 @@ def defs() -> dg.Definitions:
         JOB,
         selection=_tonight(this),
         description="Record every enabled target, derive, check, publish.",
-        tags={"team": "tokenclock"},
+        tags=TAGS,
+    )
+    rebuild = dg.define_asset_job(
+        "rebuild",
+        selection=dg.AssetSelection.groups("tables"),
+        description="Recompute the tables of past nights from their traces, and check them: choose the nights and "
+        "launch a backfill, then run `publish`. Nothing is sent and nothing recorded.",
+        tags=TAGS,
+    )
+    publish = dg.define_asset_job(
+        "publish",
+        selection=dg.AssetSelection.groups("publication", "charts"),
+        description="Publish all nights that pass their checks: warehouse, charts, site.",
+        tags=TAGS,
     )
     return dg.Definitions(
         assets=[
@@ -57,9 +71,11 @@ def defs() -> dg.Definitions:
         asset_checks=[
             *(assets.table_checks(name) for name in assets.checked_tables()),
             assets.levels_are_steady,
+            assets.targets_are_fresh,
         ],
-        jobs=[job],
+        jobs=[job, rebuild, publish],
         schedules=[_schedule(this)],
+        sensors=sensors.run_alerts(),
         executor=dg.in_process_executor,
     )
 
