@@ -18,12 +18,15 @@ from pipeline.errors import TokenclockError
 from pipeline.imports import published
 from pipeline.layout import Layout
 from pipeline.plan import Plan
+from pipeline.sensors import HELD
 from pipeline.tables import changes
 
 FIRST_NIGHT = "2026-11-01"
 NIGHTLY = dg.DailyPartitionsDefinition(start_date=FIRST_NIGHT, end_offset=1)
 OWNERS = ["team:tokenclock"]
 PREVIEW_ROWS = 5
+FRESH = dg.FreshnessPolicy.time_window(warn_window=timedelta(hours=30), fail_window=timedelta(hours=48))
+"""A night comes every day: one that is missing warns, two are a failure."""
 INTERRUPTED = "interrupted; finished requests are kept, and the next run goes on from there"
 WAIT_S = 6 * 3600.0  # for another collection to end; what waits too long is not tonight any more
 
@@ -50,6 +53,7 @@ def traces(this: Plan, host: str | None = None) -> dg.AssetsDefinition:
         specs=[_traces_spec(this, name) for name in of_key.values()],
         can_subset=True,
         partitions_def=NIGHTLY,
+        pool="recorder",
         retry_policy=dg.RetryPolicy(max_retries=2, delay=10),
     )
     def collect(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any]]:
@@ -100,7 +104,7 @@ def _traces_spec(this: Plan, name: str) -> dg.AssetSpec:
             "enabled": reason is None,
             "reason": reason or "—",
         },
-        freshness_policy=None if reason else dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=48)),
+        freshness_policy=None if reason else FRESH,
     )
 
 
@@ -172,6 +176,8 @@ def table(this: Plan, one: tables.Table) -> dg.AssetsDefinition:
         description=one.title,
         owners=OWNERS,
         kinds={"polars", "parquet"},
+        tags={"grain": _grain(one.columns)},
+        freshness_policy=FRESH,
         metadata={"dagster/column_schema": _described(one.columns)},
     )
     def build(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
@@ -184,6 +190,11 @@ def table(this: Plan, one: tables.Table) -> dg.AssetsDefinition:
         return dg.MaterializeResult(metadata={**_shape(frame, one.columns), "file": dg.MetadataValue.path(path)})
 
     return build
+
+
+def _grain(columns: Any) -> str:
+    """What a row of a table is about, to select assets by."""
+    return next((name for name in ("event", "request", "run") if f"{name}_id" in columns), "target")
 
 
 def _described(columns: Any) -> dg.TableSchema:
@@ -322,6 +333,7 @@ def released() -> dg.MaterializeResult[Any]:
     description="The DuckDB file that analysts open: audited nights, commented columns, one atomic rename.",
     owners=OWNERS,
     kinds={"duckdb"},
+    freshness_policy=FRESH,
 )
 def warehouse(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
     """Audit what has changed and publish every night that passes."""
@@ -342,7 +354,7 @@ def warehouse(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
             "releases": dg.MetadataValue.json(
                 {name: failed or "published" for name, failed in done.releases.items()}
             ),
-            "nights held back": dg.MetadataValue.json({str(night): names for night, names in done.held.items()}),
+            HELD: dg.MetadataValue.json({str(night): names for night, names in done.held.items()}),
         }
     )
 
@@ -359,6 +371,21 @@ def levels_are_steady() -> dg.AssetCheckResult:
     )
 
 
+@dg.asset_check(
+    asset=warehouse, description="Every target that the plan enables was recorded in the last two nights."
+)
+def targets_are_fresh() -> dg.AssetCheckResult:
+    """Warn of each target whose latest figure is an old one."""
+    found = publish.stale_targets(Layout.from_environment(), nights.tonight())
+    return dg.AssetCheckResult(
+        passed=found.is_empty(),
+        severity=dg.AssetCheckSeverity.WARN,
+        description=", ".join(f"{one} (last: {when or 'never'})" for one, when in found.iter_rows())
+        or "every enabled target is fresh",
+        metadata={"stale targets": dg.MetadataValue.json(json.loads(found.write_json()))},
+    )
+
+
 def chart(one: charts.Chart) -> dg.AssetsDefinition:
     """One chart: SVG, PNG and Vega-Lite, drawn from the warehouse alone."""
 
@@ -369,6 +396,7 @@ def chart(one: charts.Chart) -> dg.AssetsDefinition:
         description=f"{one.title}. {one.description}",
         owners=OWNERS,
         kinds={"altair", "svg"},
+        freshness_policy=FRESH,
     )
     def draw() -> dg.MaterializeResult[Any]:
         layout = Layout.from_environment()
@@ -397,6 +425,7 @@ def site(drawn: list[charts.Chart]) -> dg.AssetsDefinition:
         description="One page, readable offline: charts, tables, definitions, downloads.",
         owners=OWNERS,
         kinds={"html"},
+        freshness_policy=FRESH,
     )
     def write() -> dg.MaterializeResult[Any]:
         layout = Layout.from_environment()
@@ -405,6 +434,7 @@ def site(drawn: list[charts.Chart]) -> dg.AssetsDefinition:
             metadata={
                 "page": dg.MetadataValue.path(page),
                 "open": dg.MetadataValue.url(page.as_uri()),
+                "data quality": dg.MetadataValue.url(page.with_name("quality.html").as_uri()),
                 "bytes": page.stat().st_size,
             }
         )

@@ -4,7 +4,7 @@ Nights whose critical checks fail stay staged and are named; what was published 
 """
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -160,6 +160,14 @@ def recent_changes(layout: Layout) -> pl.DataFrame:
     with warehouse.connect(layout) as con:
         found: pl.DataFrame = con.sql("SELECT * FROM changes WHERE is_recent ORDER BY ALL").pl()
     return found
+
+
+def stale_targets(layout: Layout, today: date) -> pl.DataFrame:
+    """Targets that the latest census enables and the last two nights did not record, with their last night."""
+    with warehouse.connect(layout) as con:
+        found = con.sql("SELECT target, last_recorded FROM target_freshness WHERE is_enabled ORDER BY target").pl()
+    fresh = pl.col("last_recorded") >= today - timedelta(days=1)
+    return found.filter(~fresh.fill_null(value=False))
 
 
 def draw(layout: Layout, chart: charts.Chart) -> dict[str, Path]:
