@@ -9,7 +9,7 @@ from pathlib import Path
 
 import polars as pl
 
-from pipeline import charts, checks, ledger, progress, site, tables, warehouse
+from pipeline import charts, checks, expiry, ledger, progress, site, tables, warehouse
 from pipeline.errors import TokenclockError
 from pipeline.imports import published
 from pipeline.layout import Layout
@@ -31,9 +31,14 @@ class Published:
 
 
 def build_night(layout: Layout, night: date) -> dict[str, int]:
-    """Compute all tables of a night from its traces; return rows by table."""
+    """Compute all tables of a night from its traces; return rows by table.
+
+    Of a night whose raw reads expired: the tables that it has, which stay as they are.
+    """
     rows = {}
     every = tables.tables()
+    if expiry.of(layout.traces, night):
+        every = {name: table for name, table in every.items() if layout.table(name, night).exists()}
     for done, (name, table) in enumerate(every.items()):
         progress.tell(progress.Step("tables", done, len(every), name))
         rows[name] = tables.build(layout, table, night).height

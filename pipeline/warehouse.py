@@ -12,7 +12,7 @@ from typing import Any
 import duckdb
 import polars as pl
 
-from pipeline import tables
+from pipeline import expiry, tables
 from pipeline.errors import TokenclockError
 from pipeline.layout import Layout, shipped
 
@@ -92,6 +92,8 @@ def _table(con: duckdb.DuckDBPyConnection, layout: Layout, table: tables.Table, 
     con.unregister("incoming")
     for night in nights:
         staged = str(layout.table(table.name, night))
+        if not Path(staged).exists() and expiry.of(layout.traces, night):
+            continue  # a table that is younger than the night's reads, which are gone: it has no rows of that night
         con.execute(
             f'INSERT INTO "{table.name}" BY NAME SELECT * FROM read_parquet(?, hive_partitioning = false)',
             [staged],
