@@ -10,7 +10,20 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
-from pipeline import charts, checks, elsewhere, inbox, plan, progress, publish, quality, releases, tables, trace
+from pipeline import (
+    charts,
+    checks,
+    elsewhere,
+    expiry,
+    inbox,
+    plan,
+    progress,
+    publish,
+    quality,
+    releases,
+    tables,
+    trace,
+)
 from pipeline.collect import night as nights
 from pipeline.collect.environment import environment
 from pipeline.collect.remote.line import LineCutError
@@ -186,6 +199,8 @@ def table(this: Plan, one: tables.Table) -> dg.AssetsDefinition:
             frame = tables.build(layout, one, night)
         except TokenclockError as error:
             raise dg.Failure(str(error), allow_retries=False) from error
+        if gone := expiry.of(layout.traces, night):
+            context.log.warning(f"{one.name} of {night} is kept as it was built, {gone.said}")
         path = layout.table(one.name, night)
         return dg.MaterializeResult(metadata={**_shape(frame, one.columns), "file": dg.MetadataValue.path(path)})
 

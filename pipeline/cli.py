@@ -195,7 +195,7 @@ def _collect(options: argparse.Namespace) -> int:
 
 
 def _build(options: argparse.Namespace) -> int:
-    from pipeline import publish, trace  # noqa: PLC0415 - polars and duckdb are not needed by every command
+    from pipeline import expiry, publish, trace  # noqa: PLC0415 - polars and duckdb are not needed by every command
 
     layout = Layout.from_environment()
     wanted = [options.night] if options.night else trace.nights(layout.traces)
@@ -207,6 +207,9 @@ def _build(options: argparse.Namespace) -> int:
         )
     built = {str(night): publish.build_night(layout, night) for night in wanted}
     lines = [f"{night}: " + ", ".join(f"{name} {n}" for name, n in rows.items()) for night, rows in built.items()]
+    for night in wanted:
+        if gone := expiry.of(layout.traces, night):
+            sys.stderr.write(f"{night}: kept as it was built, {gone.said}\n")
     _say(options, built, "\n".join(lines))
     return 0
 

@@ -8,7 +8,7 @@ and anybody may note down. Appended to by one process at a time; a line that a c
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -87,20 +87,21 @@ def _enter(traces: Path, files: Mapping[str, str]) -> None:
 def enter_missing(traces: Path) -> None:
     """Enter what was recorded and never entered: the process was killed in between, or it is older than ledgers."""
     known = {one.path for one in map(_decoded, _whole_lines(traces / NAME)) if one}
-    missing = {name: sha256 for name, sha256 in closed(traces).items() if name not in known}
+    missing = {name: trace.sha256(path) for name, path in _files(traces) if name not in known}
     if missing:
         enter(traces, missing)
 
 
 def closed(traces: Path) -> dict[str, str]:
     """Every file on disk that a ledger speaks of, with its hash, night by night."""
-    kinds = ("targets.json", "calibration/[!.]*.json", "target=*/[!.]*/manifest.json", "expired.json")
-    return {
-        path.relative_to(traces).as_posix(): trace.sha256(path)
-        for night in sorted(traces.glob("night=*"))
-        for kind in kinds
-        for path in sorted(night.glob(kind))
-    }
+    return {name: trace.sha256(path) for name, path in _files(traces)}
+
+
+def _files(traces: Path) -> Iterator[tuple[str, Path]]:
+    for night in sorted(traces.glob("night=*")):
+        for kind in ("targets.json", "calibration/[!.]*.json", "target=*/[!.]*/manifest.json", "expired.json"):
+            for path in sorted(night.glob(kind)):
+                yield path.relative_to(traces).as_posix(), path
 
 
 def read(traces: Path) -> list[Line]:

@@ -62,6 +62,15 @@ class Night(_Stanza, frozen=True, kw_only=True):
     calibration_tokens: Annotated[int, msgspec.Meta(ge=0)]
 
 
+class Retention(_Stanza, frozen=True, kw_only=True):
+    """How long raw reads are kept, in nights; without a number, and without the stanza, for ever.
+
+    `tokenclock gc` lets older ones expire. Requests, manifests and tables are never deleted.
+    """
+
+    raw_reads_nights: Count | None = None
+
+
 class Family(_Stanza, frozen=True, kw_only=True):
     """Models that one chart compares."""
 
@@ -324,6 +333,7 @@ class Plan:
     """A checked plan. `sha256` is of the text(s) it was read from and identifies it in every manifest."""
 
     night: Night
+    retention: Retention
     families: Mapping[str, Family]
     models: Mapping[str, Model]
     workloads: Mapping[str, Workload]
@@ -369,13 +379,14 @@ def _merge(default: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
 
 def _parse(sections: dict[str, Any], path: Path, sha256: str) -> Plan:
     for section in sections:
-        if section != "night" and section not in _SECTIONS:
-            raise PlanError(f"{path}: [{section}] is unknown{_hint(section, ['night', *_SECTIONS])}")
+        if section not in ("night", "retention", *_SECTIONS):
+            raise PlanError(f"{path}: [{section}] is unknown{_hint(section, ['night', 'retention', *_SECTIONS])}")
     sections = {**{section: {} for section in _OPTIONAL}, **sections}
     for section in ("night", *_SECTIONS):
         if not isinstance(sections.get(section), dict):
             raise PlanError(f'{path}: [{section}] is missing; add it, or start the file with extends = "default"')
     parsed: dict[str, Any] = {"night": _stanza(sections["night"], Night, path, "night")}
+    parsed["retention"] = _stanza(sections.get("retention", {}), Retention, path, "retention")
     for section, kind in _SECTIONS.items():
         parsed[section] = {
             name: _stanza(raw, kind, path, f"{section}.{name}") for name, raw in sections[section].items()

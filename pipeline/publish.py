@@ -9,7 +9,7 @@ from pathlib import Path
 
 import polars as pl
 
-from pipeline import charts, checks, ledger, progress, quality, releases, renewal, site, tables, warehouse
+from pipeline import charts, checks, expiry, ledger, progress, quality, releases, renewal, site, tables, warehouse
 from pipeline.errors import TokenclockError
 from pipeline.imports import published
 from pipeline.layout import Layout
@@ -36,9 +36,14 @@ class Published:
 
 
 def build_night(layout: Layout, night: date) -> dict[str, int]:
-    """Compute all tables of a night from its traces; return rows by table."""
+    """Compute all tables of a night from its traces; return rows by table.
+
+    Of a night whose raw reads expired: the tables that it has, which stay as they are.
+    """
     rows = {}
     every = tables.tables()
+    if expiry.of(layout.traces, night):
+        every = {name: table for name, table in every.items() if layout.table(name, night).exists()}
     for done, (name, table) in enumerate(every.items()):
         progress.tell(progress.Step("tables", done, len(every), name))
         rows[name] = tables.build(layout, table, night).height
@@ -165,7 +170,9 @@ def recent_changes(layout: Layout) -> pl.DataFrame:
 def stale_targets(layout: Layout, today: date) -> pl.DataFrame:
     """Targets that the latest census enables and the last two nights did not record, with their last night."""
     with warehouse.connect(layout) as con:
-        found = con.sql("SELECT target, last_recorded FROM target_freshness WHERE is_enabled ORDER BY target").pl()
+        found: pl.DataFrame = con.sql(
+            "SELECT target, last_recorded FROM target_freshness WHERE is_enabled ORDER BY target"
+        ).pl()
     fresh = pl.col("last_recorded") >= today - timedelta(days=1)
     return found.filter(~fresh.fill_null(value=False))
 

@@ -16,7 +16,7 @@ import duckdb
 import polars as pl
 from filelock import FileLock
 
-from pipeline import __version__, attach, sql, tables, trace
+from pipeline import __version__, attach, renewal, sql, tables, trace
 from pipeline.errors import TokenclockError
 from pipeline.layout import Layout
 from pipeline.sql import quoted
@@ -97,7 +97,8 @@ def _content(layout: Layout, nights: Sequence[date]) -> str:
     found = hashlib.sha256()
     for night in sorted(nights):
         for name in sorted(tables.tables()):
-            found.update(f"{name} {night} {trace.sha256(layout.table(name, night))}\n".encode())
+            if layout.table(name, night).exists():
+                found.update(f"{name} {night} {trace.sha256(layout.table(name, night))}\n".encode())
     return found.hexdigest()
 
 
@@ -129,11 +130,13 @@ def _fill(con: duckdb.DuckDBPyConnection, name: str, frame: pl.DataFrame) -> Non
 def _append(con: duckdb.DuckDBPyConnection, layout: Layout, name: str, nights: Sequence[date]) -> None:
     """Fill a table from its staged nights."""
     for night in nights:
-        if not tables.is_of_today(layout, name, night):
+        if not tables.is_of_today(layout, name, night) and not renewal.is_kept(layout, name, night):
             raise WarehouseError(
                 f"{layout.table(name, night)}: missing, or staged by another version of tokenclock; "
                 f"build the night anew: tokenclock build --night {night}"
             )
+        if not layout.table(name, night).exists():
+            continue  # younger than the night's reads, which expired
         con.execute(
             f'INSERT INTO "{name}" BY NAME SELECT * FROM read_parquet(?, hive_partitioning = false)',
             [str(layout.table(name, night))],

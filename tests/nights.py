@@ -84,7 +84,9 @@ def stage_more(layout: Layout, night: date, factors: list[float]) -> None:
 def take_census(layout: Layout, night: date, targets: list[trace.Target]) -> None:
     """Write down which targets the plan of that night had."""
     census = trace.Night(schema_version=1, night=night, plan_sha256="0", rounds=1, targets=targets)
-    trace.write_json(layout.traces / f"night={night}" / "targets.json", census)
+    path = layout.traces / f"night={night}" / "targets.json"
+    trace.write_json(path, census)
+    ledger.enter(layout.traces, {path.relative_to(layout.traces).as_posix(): trace.sha256(path)})
 
 
 def calibrate(layout: Layout, night: date, number: int = 1, concurrency: int = 1, **found: float) -> None:

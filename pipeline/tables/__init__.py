@@ -16,7 +16,7 @@ from typing import Any
 
 import polars as pl
 
-from pipeline import trace
+from pipeline import expiry, trace
 from pipeline.errors import TokenclockError
 from pipeline.layout import Layout
 from pipeline.tables.recorded import Recorded
@@ -64,12 +64,25 @@ def _table(module: Any) -> Table:
 
 
 def build(layout: Layout, table: Table, night: date) -> pl.DataFrame:
-    """Compute one table of one night from its inputs on disk, stage it as Parquet and return it."""
+    """Compute one table of one night from its inputs on disk, stage it as Parquet and return it.
+
+    A night whose raw reads expired keeps the tables that it has: they are returned as they are.
+    """
+    if expiry.of(layout.traces, night):
+        return _kept(layout, table, night)
     frame = table.build(*(_input(layout, name, night) for name in table.inputs))
     if undocumented := set(frame.columns) ^ set(table.columns):
         raise ValueError(f"pipeline/tables/{table.name}.py: COLUMNS and the frame differ in {sorted(undocumented)}")
     trace.write_parquet(frame, layout.table(table.name, night), {_VERSION: str(SCHEMA_VERSION)})
     return frame
+
+
+def _kept(layout: Layout, table: Table, night: date) -> pl.DataFrame:
+    """A table that cannot be computed any more."""
+    path = layout.table(table.name, night)
+    if not path.exists():
+        expiry.refuse(layout.traces, night, f"{path} does not exist and cannot be built")
+    return pl.read_parquet(path)
 
 
 def _input(layout: Layout, name: str, night: date) -> Any:
