@@ -24,6 +24,8 @@ NIGHTLY = dg.DailyPartitionsDefinition(start_date=FIRST_NIGHT, end_offset=1)
 OWNERS = ["team:tokenclock"]
 PREVIEW_ROWS = 5
 INTERRUPTED = "interrupted; finished requests are kept, and the next run goes on from there"
+POOL = "collect"
+"""Of one place: collections on this instance take turns. Those outside of Dagster, a file lock holds apart."""
 WAIT_S = 6 * 3600.0  # for another collection to end; what waits too long is not tonight any more
 
 
@@ -49,6 +51,7 @@ def traces(this: Plan) -> dg.AssetsDefinition:
         specs=[_traces_spec(this, name) for name in this.targets],
         can_subset=True,
         partitions_def=NIGHTLY,
+        pool=POOL,
         retry_policy=dg.RetryPolicy(max_retries=2, delay=10),
     )
     def collect(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any]]:
@@ -112,7 +115,7 @@ def _traces_metadata(layout: Layout, night: date, name: str, runs: list[trace.Ma
     return {
         "dagster/row_count": sum(one.requests_recorded for one in runs),
         "runs": len(runs),
-        "failed runs": sum(one.outcome == "failed" for one in runs),
+        "failed runs": sum(one.outcome in ("failed", "refused") for one in runs),
         "rounds": sorted({one.round for one in runs}),
         "folder": dg.MetadataValue.path(folder),
         "errors": dg.MetadataValue.md("\n\n".join(f"```\n{error}\n```" for error in errors) or "none"),
