@@ -41,6 +41,8 @@ PREVIEW_ROWS = 5
 FRESH = dg.FreshnessPolicy.time_window(warn_window=timedelta(hours=30), fail_window=timedelta(hours=48))
 """A night comes every day: one that is missing warns, two are a failure."""
 INTERRUPTED = "interrupted; finished requests are kept, and the next run goes on from there"
+POOL = "collect"
+"""Of one place: collections on this instance take turns. Those outside of Dagster, a file lock holds apart."""
 WAIT_S = 6 * 3600.0  # for another collection to end; what waits too long is not tonight any more
 
 
@@ -66,7 +68,7 @@ def traces(this: Plan, host: str | None = None) -> dg.AssetsDefinition:
         specs=[_traces_spec(this, name) for name in of_key.values()],
         can_subset=True,
         partitions_def=NIGHTLY,
-        pool="recorder",
+        pool=POOL,
         retry_policy=dg.RetryPolicy(max_retries=2, delay=10),
     )
     def collect(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any]]:
@@ -141,7 +143,7 @@ def _traces_metadata(layout: Layout, night: date, name: str, runs: list[trace.Ma
     return {
         "dagster/row_count": sum(one.requests_recorded for one in runs),
         "runs": len(runs),
-        "failed runs": sum(one.outcome == "failed" for one in runs),
+        "failed runs": sum(one.outcome in ("failed", "refused") for one in runs),
         "rounds": sorted({one.round for one in runs}),
         "folder": dg.MetadataValue.path(folder),
         "errors": dg.MetadataValue.md("\n\n".join(f"```\n{error}\n```" for error in errors) or "none"),
