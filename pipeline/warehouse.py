@@ -13,6 +13,7 @@ import duckdb
 import polars as pl
 
 from pipeline import tables
+from pipeline import warehouse_increment as increment
 from pipeline.errors import TokenclockError
 from pipeline.layout import Layout, shipped
 
@@ -66,36 +67,42 @@ def publish(layout: Layout, nights: Sequence[date], extras: Mapping[str, Extra])
 
 
 def _build(path: Path, layout: Layout, nights: Sequence[date], extras: Mapping[str, Extra]) -> dict[str, int]:
-    rows = {}
+    """Bring a copy of the published warehouse up to date, or build one anew where there is none fit for it."""
+    now, made_by = increment.staged(layout, nights), increment.definitions(extras)
+    is_copy = increment.copy(layout.warehouse, path, made_by, CONFIG)
     with duckdb.connect(path, config=CONFIG) as con:
-        for name, table in tables.tables().items():
-            _table(con, layout, table, nights)
-            _comment(con, name, table.title, table.columns)
+        con.begin()  # one transaction: else each of hundreds of comments waits for the disk
+        if not is_copy:
+            _create(con)
+        replaced = increment.bring_up_to_date(con, now, layout)
         for name, extra in extras.items():
             con.register("incoming", extra.frame)
-            con.execute(f'CREATE TABLE "{name}" AS SELECT * FROM incoming').fetchall()
+            con.execute(f'CREATE OR REPLACE TABLE "{name}" AS SELECT * FROM incoming').fetchall()
             con.unregister("incoming")
             _comment(con, name, extra.title, extra.columns)
-        for view in views():
-            con.execute(f'CREATE VIEW "{view.name}" AS {view.sql}').fetchall()
-            con.execute(f'COMMENT ON VIEW "{view.name}" IS {_quoted(view.title)}').fetchall()
-        for name in (*tables.tables(), *extras):
-            rows[name] = _count(con, name)
+        if not is_copy:
+            _create_views(con)
+        rows = {name: _count(con, name) for name in (*tables.tables(), *extras)}
+        increment.remember(con, now, made_by, replaced, sum(rows.values()))
+        con.commit()
         con.execute("CHECKPOINT").fetchall()
     return rows
 
 
-def _table(con: duckdb.DuckDBPyConnection, layout: Layout, table: tables.Table, nights: Sequence[date]) -> None:
-    """Create a table with its schema, then fill it from the staged nights."""
-    con.register("incoming", tables.empty(table.name))
-    con.execute(f'CREATE TABLE "{table.name}" AS SELECT * FROM incoming').fetchall()
-    con.unregister("incoming")
-    for night in nights:
-        staged = str(layout.table(table.name, night))
-        con.execute(
-            f'INSERT INTO "{table.name}" BY NAME SELECT * FROM read_parquet(?, hive_partitioning = false)',
-            [staged],
-        ).fetchall()
+def _create(con: duckdb.DuckDBPyConnection) -> None:
+    """All tables of nights, empty."""
+    increment.begin(con)
+    for name, table in tables.tables().items():
+        con.register("incoming", tables.empty(name))
+        con.execute(f'CREATE TABLE "{name}" AS SELECT * FROM incoming').fetchall()
+        con.unregister("incoming")
+        _comment(con, name, table.title, table.columns)
+
+
+def _create_views(con: duckdb.DuckDBPyConnection) -> None:
+    for view in views():
+        con.execute(f'CREATE VIEW "{view.name}" AS {view.sql}').fetchall()
+        con.execute(f'COMMENT ON VIEW "{view.name}" IS {_quoted(view.title)}').fetchall()
 
 
 def _comment(con: duckdb.DuckDBPyConnection, name: str, title: str, columns: Mapping[str, str]) -> None:

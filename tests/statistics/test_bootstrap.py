@@ -76,3 +76,13 @@ def test_quantities_that_may_be_negative_have_intervals_too():
 @pytest.mark.parametrize("freedom", [1, 1.5, 2, 2.5, 3.7, 7, 12.5, 44, 1000, 1e9])
 def test_students_t_is_scipys(freedom):
     assert bootstrap.student(freedom) == pytest.approx(stats.t.ppf(0.975, freedom), rel=0.03)
+
+
+def test_values_that_never_vary_have_an_interval_of_no_width_whatever_rounding_does():
+    for value in (71 / 31, 7.1e-05, 2.290322580645161, 1 / 3):
+        low, high = bootstrap.intervals(np.full((1, 33), value), [11] * 3, [0.5], resamples=200)[0, 0]
+        assert (low, high) == pytest.approx((value, value))
+
+
+def test_a_spread_that_is_rounding_alone_widens_nothing():
+    assert bootstrap.widened(1.0, np.full(9, 1.0), np.array([1.0, 1.0 + 2e-16]), runs=3, n=33) == (1.0, 1.0)
