@@ -198,13 +198,15 @@ def table(this: Plan, one: tables.Table) -> dg.AssetsDefinition:
     def build(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
         night, layout = night_of(context), Layout.from_environment()
         try:
-            frame = tables.build(layout, one, night)
+            built = tables.build(layout, one, night)
         except TokenclockError as error:
             raise dg.Failure(str(error), allow_retries=False) from error
         if gone := expiry.of(layout.traces, night):
             context.log.warning(f"{one.name} of {night} is kept as it was built, {gone.said}")
         path = layout.table(one.name, night)
-        return dg.MaterializeResult(metadata={**_shape(frame, one.columns), "file": dg.MetadataValue.path(path)})
+        return dg.MaterializeResult(
+            metadata={**_shape(built.first, one.columns, built.height), "file": dg.MetadataValue.path(path)}
+        )
 
     return build
 
@@ -218,11 +220,11 @@ def _described(columns: Any) -> dg.TableSchema:
     return dg.TableSchema(columns=[dg.TableColumn(name, description=text) for name, text in columns.items()])
 
 
-def _shape(frame: pl.DataFrame, columns: Any) -> dict[str, Any]:
+def _shape(frame: pl.DataFrame, columns: Any, rows: int | None = None) -> dict[str, Any]:
     """Row count, column types and the first rows."""
     schema = [dg.TableColumn(name, str(kind), columns[name]) for name, kind in frame.schema.items()]
     return {
-        "dagster/row_count": frame.height,
+        "dagster/row_count": frame.height if rows is None else rows,
         "dagster/column_schema": dg.TableSchema(columns=schema),
         "first rows": dg.MetadataValue.md(_markdown(frame.head(PREVIEW_ROWS))),
     }

@@ -21,7 +21,7 @@ HEAD = """\
 """
 
 RELATIONS = """
-SELECT table_name, comment FROM duckdb_tables() ORDER BY table_oid
+SELECT table_name, comment FROM duckdb_tables() WHERE schema_name = 'main' ORDER BY table_oid
 """
 
 COLUMNS = """

@@ -70,6 +70,10 @@ class Layout:
         """What the checks said of one table and one night, as JSON."""
         return self.data / "audits" / table / f"night={night.isoformat()}.json"
 
+    def verdict(self, night: date) -> Path:
+        """All audits of a night in one file, with what they rest on: what a publication reads."""
+        return self.data / "audits" / f"night={night.isoformat()}.json"
+
     @property
     def warehouse(self) -> Path:
         """The published DuckDB file that analysts open."""

@@ -6,9 +6,11 @@ of a request from the run's clock anchor, of everything inside a request from `s
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import date
+from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,10 +18,12 @@ import msgspec
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
+from polars.io.plugins import register_io_source
 
 from pipeline.errors import TokenclockError
 
 SCHEMA_VERSION = 1
+ROW_GROUP = 250_000
 
 Columns = dict[str, pl.DataType | type[pl.DataType]]
 
@@ -241,17 +245,19 @@ def reason(error: BaseException) -> str:
 
 @contextmanager
 def _writing(path: Path) -> Iterator[Path]:
-    """A name beside `path` to write to, renamed into place in the end; a disk that fails leaves nothing of it."""
+    """A name beside `path` to write to, renamed into place in the end; what fails leaves nothing of it."""
     aside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield aside
         aside.replace(path)
     except OSError as error:
-        aside.unlink(missing_ok=True)
         raise DiskError(
             f"{path}: cannot be written ({reason(error)}); make room on that disk, or mend it, and run again"
         ) from error
+    finally:
+        with suppress(OSError):
+            aside.unlink(missing_ok=True)
 
 
 def write_json(path: Path, value: msgspec.Struct) -> None:
@@ -284,7 +290,36 @@ def sync(path: Path) -> None:
 def write_parquet(frame: pl.DataFrame, path: Path, metadata: dict[str, str] | None = None) -> None:
     """Write a frame so that equal frames give equal bytes, in one rename; `metadata` is kept in the file."""
     with _writing(path) as aside:
-        frame.rechunk().write_parquet(aside, compression="zstd", row_group_size=250_000, metadata=metadata)
+        frame.rechunk().write_parquet(aside, compression="zstd", row_group_size=ROW_GROUP, metadata=metadata)
+
+
+def write_parts(parts: Iterable[pl.DataFrame], path: Path, metadata: dict[str, str] | None = None) -> int:
+    """Write frames one behind the other, in the bytes of `write_parquet`, without holding all; return the rows."""
+    given = iter(parts)
+    first = next(given)
+    failed: list[BaseException] = []
+    rows = 0
+
+    def frames(*_: object) -> Iterator[pl.DataFrame]:
+        nonlocal rows
+        try:
+            for frame in chain([first], given):
+                rows += frame.height
+                yield frame
+        except BaseException as error:  # polars would tell of it in its own words
+            failed.append(error)
+            raise
+
+    with _writing(path) as aside:
+        try:
+            register_io_source(frames, schema=first.schema).sink_parquet(
+                aside, compression="zstd", row_group_size=ROW_GROUP, metadata=metadata
+            )
+        except pl.exceptions.PolarsError:
+            if failed:
+                raise failed[0] from None
+            raise
+    return rows
 
 
 def sha256(path: Path) -> str:
@@ -418,15 +453,39 @@ def calibrations(traces: Path, night: date) -> list[Calibration]:
 
 def load(traces: Path, night: date) -> tuple[pl.DataFrame, pl.DataFrame]:
     """All requests and reads of a night's closed runs: frames of `REQUESTS` and `READS`, sorted."""
-    folders = [path.parent for path in _closed(traces, night)]
-    requests = _concat([_verified(folder, "requests.parquet") for folder in folders], REQUESTS)
-    reads = _concat([_verified(folder, "reads.parquet") for folder in folders], READS)
-    return requests.sort("request_id"), reads.sort("request_id", "read_index")
+    return load_runs(traces, manifests(traces, night))
+
+
+def load_runs(
+    traces: Path,
+    runs: Iterable[Manifest],
+    only: Callable[[pl.LazyFrame], pl.LazyFrame] | None = None,
+    reads: Sequence[str] = tuple(_READS),
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The requests and reads of some closed runs: frames of `REQUESTS` and `READS`, sorted.
+
+    `only` picks rows. `reads` are the columns of reads that are wanted; none, and they are not opened.
+    """
+    folders = [run_folder(traces, one.night, one.target.name, one.run_id) for one in runs]
+    keep = only or (lambda rows: rows)
+    requests = _concat([keep(_verified(folder, "requests.parquet")) for folder in folders], REQUESTS)
+    schema = pl.Schema({name: kind for name, kind in READS.items() if name in reads})
+    opened = [keep(_verified(folder, "reads.parquet")) for folder in (folders if reads else [])]
+    found = _concat([one.select(schema.names()) for one in opened], schema)
+    return requests.sort("request_id"), found.sort("request_id", "read_index") if reads else found
+
+
+def load_ids(traces: Path, runs: Iterable[Manifest]) -> pl.DataFrame:
+    """Which requests some closed runs have, and how many reads each: columns of `REQUESTS`, sorted."""
+    names = ("run_id", "request_id", "read_count")
+    folders = [run_folder(traces, one.night, one.target.name, one.run_id) for one in runs]
+    found = [_verified(folder, "requests.parquet").select(names) for folder in folders]
+    return _concat(found, pl.Schema({name: REQUESTS[name] for name in names})).sort("request_id")
 
 
 def load_run(folder: Path) -> tuple[Manifest, pl.DataFrame, pl.DataFrame]:
     """One closed run: its manifest, requests and reads."""
-    requests, reads = (_verified(folder, name) for name in SCHEMAS)
+    requests, reads = (_verified(folder, name).collect() for name in SCHEMAS)
     return read_manifest(folder / "manifest.json"), requests, reads
 
 
@@ -438,22 +497,30 @@ def load_hardware(traces: Path, night: date) -> pl.DataFrame:
     return _concat(frames, HARDWARE).sort("run_id", "at_ns", "device")
 
 
-def _verified(folder: Path, name: str) -> pl.DataFrame:
-    """Read a run's file only if it is, to the byte, what its manifest vouches for."""
+def _verified(folder: Path, name: str) -> pl.LazyFrame:
+    """A run's file to read from, only if it is, to the byte, what its manifest vouches for."""
     expected = read_manifest(folder / "manifest.json").files[name].sha256
-    if not (folder / name).exists() or sha256(folder / name) != expected:
+    path = folder / name
+    if not path.exists() or _sha256_as_of(path, path.stat().st_mtime_ns, path.stat().st_size) != expected:
         raise TraceError(
-            f"{folder / name}: missing, or not the file its manifest vouches for; "
+            f"{path}: missing, or not the file its manifest vouches for; "
             "restore it from a backup, or move the run's folder away"
         )
-    return _as_of_now(pl.read_parquet(folder / name), FILES[name])
+    return _as_of_now(pl.scan_parquet(path), FILES[name])
 
 
-def _as_of_now(frame: pl.DataFrame, schema: pl.Schema) -> pl.DataFrame:
+@lru_cache(maxsize=4096)
+def _sha256_as_of(path: Path, _changed_ns: int, _size: int) -> str:
+    """Hash a file once: a night's tables read it many times."""
+    return sha256(path)
+
+
+def _as_of_now(rows: pl.LazyFrame, schema: pl.Schema) -> pl.LazyFrame:
     """A file of an earlier version lacks the columns that came later: nobody recorded them, so they are null."""
-    missing = [pl.lit(None, kind).alias(name) for name, kind in schema.items() if name not in frame.columns]
-    return frame.with_columns(missing).select(schema.names())
+    known = rows.collect_schema()
+    missing = [pl.lit(None, kind).alias(name) for name, kind in schema.items() if name not in known]
+    return rows.with_columns(missing).select(schema.names())
 
 
-def _concat(frames: Iterable[pl.DataFrame], schema: pl.Schema) -> pl.DataFrame:
-    return pl.concat([pl.DataFrame(schema=schema), *frames])
+def _concat(parts: Iterable[pl.LazyFrame], schema: pl.Schema) -> pl.DataFrame:
+    return pl.concat([schema.to_frame(), *pl.collect_all(parts)])

@@ -16,7 +16,8 @@ import duckdb
 import polars as pl
 from filelock import FileLock
 
-from pipeline import __version__, attach, renewal, sql, tables, trace
+from pipeline import __version__, attach, sql, tables, trace
+from pipeline import warehouse_increment as increment
 from pipeline.errors import TokenclockError
 from pipeline.layout import Layout
 from pipeline.sql import quoted
@@ -57,7 +58,6 @@ def publish(layout: Layout, nights: Sequence[date], extras: Mapping[str, Extra])
     with FileLock(layout.data / ".publishing.lock"):  # the system frees it when its holder is killed
         for left in layout.data.glob(f".{layout.warehouse.name}.*"):  # by a publication that was killed
             left.unlink()
-        extras = {**extras, META: _meta(layout, nights)}
         with _aside(layout.warehouse) as aside:
             rows = _build(aside, layout, nights, extras)
         with connect(layout) as con:
@@ -79,68 +79,59 @@ def _aside(path: Path) -> Iterator[Path]:
         aside.with_name(f"{aside.name}.wal").unlink(missing_ok=True)
 
 
-def _meta(layout: Layout, nights: Sequence[date]) -> Extra:
+def _meta(nights: Sequence[date], hashes: Mapping[tuple[str, date], str]) -> Extra:
     row = {
         "schema_version": tables.SCHEMA_VERSION,
         "code_version": __version__,
         "nights": len(nights),
         "first_night": min(nights, default=None),
         "last_night": max(nights, default=None),
-        "content_sha256": _content(layout, nights),
+        "content_sha256": _content(hashes),
     }
     kinds = dict(zip(META_COLUMNS, (pl.Int32, pl.String, pl.Int32, pl.Date, pl.Date, pl.String), strict=True))
     return Extra(META_TITLE, pl.DataFrame([row], schema=kinds), META_COLUMNS)
 
 
-def _content(layout: Layout, nights: Sequence[date]) -> str:
-    """One hash of all staged tables of these nights."""
-    found = hashlib.sha256()
-    for night in sorted(nights):
-        for name in sorted(tables.tables()):
-            if layout.table(name, night).exists():
-                found.update(f"{name} {night} {trace.sha256(layout.table(name, night))}\n".encode())
-    return found.hexdigest()
+def _content(hashes: Mapping[tuple[str, date], str]) -> str:
+    """One hash of all staged tables, by those of their files."""
+    lines = (f"{name} {night} {sha256}\n" for (name, night), sha256 in sorted(hashes.items()))
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 def _build(path: Path, layout: Layout, nights: Sequence[date], extras: Mapping[str, Extra]) -> dict[str, int]:
-    rows = {}
+    """Bring a copy of the published warehouse up to date, or build one anew where there is none fit for it."""
+    now, made_by = increment.staged(layout, nights), increment.definitions(extras)
+    is_copy = increment.copy(layout.warehouse, path, made_by)
     with duckdb.connect(path, config=sql.OFFLINE) as con:
         con.begin()  # one transaction: else each of hundreds of comments waits for the disk
-        for name, table in tables.tables().items():
-            _fill(con, name, tables.empty(name))
-            _append(con, layout, name, nights)
-            _comment(con, name, table.title, table.columns)
+        if not is_copy:
+            _create(con)
+        brought = increment.bring_up_to_date(con, now, layout)
+        extras = {**extras, META: _meta(nights, brought.hashes)}
         for name, extra in extras.items():
             _fill(con, name, extra.frame)
             _comment(con, name, extra.title, extra.columns)
-        for name in (*tables.tables(), *extras):
-            rows[name] = _count(con, name)
-        define(con)
+        if not is_copy:
+            define(con)
+        rows = {name: _count(con, name) for name in (*tables.tables(), *extras)}
+        increment.remember(con, now, made_by, brought, sum(rows.values()))
         con.commit()
         con.execute("CHECKPOINT").fetchall()
     return rows
 
 
+def _create(con: duckdb.DuckDBPyConnection) -> None:
+    """All tables of nights, empty."""
+    increment.begin(con)
+    for name, table in tables.tables().items():
+        _fill(con, name, tables.empty(name))
+        _comment(con, name, table.title, table.columns)
+
+
 def _fill(con: duckdb.DuckDBPyConnection, name: str, frame: pl.DataFrame) -> None:
     con.register("incoming", frame)
-    con.execute(f'CREATE TABLE "{name}" AS SELECT * FROM incoming').fetchall()
+    con.execute(f'CREATE OR REPLACE TABLE "{name}" AS SELECT * FROM incoming').fetchall()
     con.unregister("incoming")
-
-
-def _append(con: duckdb.DuckDBPyConnection, layout: Layout, name: str, nights: Sequence[date]) -> None:
-    """Fill a table from its staged nights."""
-    for night in nights:
-        if not tables.is_of_today(layout, name, night) and not renewal.is_kept(layout, name, night):
-            raise WarehouseError(
-                f"{layout.table(name, night)}: missing, or staged by another version of tokenclock; "
-                f"build the night anew: tokenclock build --night {night}"
-            )
-        if not layout.table(name, night).exists():
-            continue  # younger than the night's reads, which expired
-        con.execute(
-            f'INSERT INTO "{name}" BY NAME SELECT * FROM read_parquet(?, hive_partitioning = false)',
-            [str(layout.table(name, night))],
-        ).fetchall()
 
 
 def define(con: duckdb.DuckDBPyConnection) -> None:

@@ -42,8 +42,8 @@ def test_a_good_night_is_published_with_every_table_and_comment(layout):
     assert run(layout, "SELECT median(ttft_ms) AS m FROM ttft")["m"].to_list() == [300]
     undocumented = """
         SELECT table_name, column_name FROM duckdb_columns()
-        WHERE comment IS NULL AND table_name IN (SELECT table_name FROM duckdb_tables())
-        UNION ALL SELECT table_name, '' FROM duckdb_tables() WHERE comment IS NULL
+        WHERE comment IS NULL AND table_name IN (SELECT table_name FROM duckdb_tables() WHERE schema_name = 'main')
+        UNION ALL SELECT table_name, '' FROM duckdb_tables() WHERE comment IS NULL AND schema_name = 'main'
         UNION ALL SELECT view_name, '' FROM duckdb_views() WHERE NOT internal AND comment IS NULL"""
     assert run(layout, undocumented).rows() == []
 

@@ -53,7 +53,7 @@ def _response(
     shape = known[run % len(known)]
     datas = [*shape(stream)]
     datas += [] if shape is shapes.cerebras else ["[DONE]"]
-    pieces = _cut([f"data: {data}\n\n".encode() for data in datas], run // len(known), random)
+    pieces = cut([f"data: {data}\n\n".encode() for data in datas], run // len(known), random)
     pieces = [b": PROCESSING\n\n"] * 3 + pieces if shape is shapes.openrouter else pieces
     request: dict[str, object] = {
         "request_id": f"2026-11-01.r01.bench-{run:06}/{number:06}",
@@ -62,8 +62,8 @@ def _response(
     return request | {"http_status": 200, "response_headers": _HEADERS, "outcome": "ended"}, pieces, len(datas)
 
 
-def _cut(events: list[bytes], run: int, random: Random) -> list[bytes]:
-    """Of eight runs five come with an event a read, one with several, one with CRLF, one cut anywhere."""
+def cut(events: list[bytes], run: int, random: Random) -> list[bytes]:
+    """A stream in reads. Of eight runs five come with an event a read, one with several, one with CRLF, one cut anywhere."""
     kind = run % 8
     if kind < 5:
         return events

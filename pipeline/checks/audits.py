@@ -65,6 +65,13 @@ class Audit(msgspec.Struct, frozen=True, kw_only=True):
         return [result for result in self.results if not result.passed]
 
 
+class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+    """The audits of a night, and the state of the files that they were current for."""
+
+    seen: dict[str, str]
+    audits: list[Audit]
+
+
 def audit(layout: Layout, table: str, night: date, folder: Path | None = None) -> Audit:
     """Run the checks of one table on one night's file, keep the verdict beside it and return it."""
     suite = _suite(table, folder)
@@ -122,9 +129,38 @@ def is_current(layout: Layout, found: Audit, folder: Path | None = None) -> bool
 
 
 def ensure(layout: Layout, night: date, folder: Path | None = None) -> list[Audit]:
-    """One current audit for each table that has checks and was built that night; runs only those it must."""
+    """One current audit for each table that has checks and was built that night; runs only those it must.
+
+    A night in which no file was touched since it was asked for last is not hashed again: years of nights are
+    asked for at every publication.
+    """
     built = [table for table in load(folder) if layout.table(table, night).exists()]
-    return [_current(layout, table, night, folder) for table in built]
+    known = _read_verdict(layout, night)
+    if known and known.seen == _seen(layout, night, folder):
+        return known.audits
+    audits = [_current(layout, table, night, folder) for table in built]
+    seen = _seen(layout, night, folder)
+    trace.write_json(layout.verdict(night), Verdict(seen=seen, audits=audits))
+    return audits
+
+
+def _read_verdict(layout: Layout, night: date) -> Verdict | None:
+    try:
+        return msgspec.json.decode(layout.verdict(night).read_bytes(), type=Verdict)
+    except (FileNotFoundError, msgspec.DecodeError):
+        return None
+
+
+def _seen(layout: Layout, night: date, folder: Path | None) -> dict[str, str]:
+    """Size and last change of the night's tables and audits, and the hash of each suite."""
+    suites = load(folder)
+    tables = {
+        name: layout.table(name, night) for name in {*suites, *(one for s in suites.values() for one in s.reads)}
+    }
+    audits = {f"audit of {name}": layout.audit(name, night) for name in suites}
+    stats = {name: path.stat() for name, path in sorted((tables | audits).items()) if path.exists()}
+    hashes = {f"checks of {name}": suite.sha256 for name, suite in suites.items()}
+    return {name: f"{of.st_size} {of.st_mtime_ns}" for name, of in stats.items()} | hashes
 
 
 def _current(layout: Layout, table: str, night: date, folder: Path | None) -> Audit:

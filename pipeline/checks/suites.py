@@ -4,7 +4,7 @@ import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from itertools import takewhile
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -90,12 +90,18 @@ def specs(folder: Path | None = None) -> list[Check]:
 
 def load(folder: Path | None = None) -> dict[str, Suite]:
     """The suites in `folder` (else the shipped `expectations/`), each after those of the tables it reads."""
-    folder = folder or EXPECTATIONS
+    paths = sorted((folder or EXPECTATIONS).iterdir(), key=lambda path: (path.suffix, path.name))
+    known = [path for path in paths if path.name != "README.md" and not path.name.startswith(".")]
+    return dict(_load(tuple((path, path.stat().st_mtime_ns, path.stat().st_size) for path in known)))
+
+
+@lru_cache(maxsize=8)
+def _load(found: tuple[tuple[Path, int, int], ...]) -> dict[str, Suite]:
+    """Read them once, as long as no file changes: every night that is published asks."""
     upstream = _upstream()
     files: dict[str, list[Path]] = {}
-    for path in sorted(folder.iterdir(), key=lambda path: (path.suffix, path.name)):
-        if path.name != "README.md" and not path.name.startswith("."):
-            files.setdefault(_table_of(path, upstream), []).append(path)
+    for path, *_ in found:
+        files.setdefault(_table_of(path, upstream), []).append(path)
     return {table: _suite(table, files[table], upstream[table]) for table in upstream if table in files}
 
 

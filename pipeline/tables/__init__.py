@@ -2,32 +2,39 @@
 
 A table's module has `INPUTS` (names of the tables it reads, or `trace`), `COLUMNS` (name → meaning, for
 comments in the warehouse) and `build(*inputs) -> pl.DataFrame`, a pure function; its docstring's first
-line says what a row is. Modules without `INPUTS` are helpers.
+line says what a row is. `PARTS` says how it can be built in parts (see `parts`); `USES` (input → columns) which
+columns of a long input it needs, of `trace` those of reads. Modules without `INPUTS` are helpers.
 """
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
 from graphlib import TopologicalSorter
+from itertools import chain
 from typing import Any
 
 import polars as pl
 
 from pipeline import expiry, trace
-from pipeline.errors import TokenclockError
 from pipeline.layout import Layout
+from pipeline.tables.inputs import TRACE, Inputs, MissingInputError
+from pipeline.tables.parts import Parts
 from pipeline.tables.recorded import Recorded
 
-TRACE = "trace"
+__all__ = ["TRACE", "Built", "MissingInputError", "Recorded", "Table", "build", "empty", "nights", "tables"]
+
+FIRST_ROWS = 5
 
 SCHEMA_VERSION = 1
 """Of all tables. Raised when a column is renamed or removed, or means something else: what an older version staged
 is then built anew. A new column needs no new version."""
 
 _VERSION = "tokenclock.schema_version"  # where a staged file says which it is of; 1 where it does not
+ABOUT = {_VERSION: str(SCHEMA_VERSION)}
+"""What each staged file says of itself."""
 
 
 @dataclass(frozen=True)
@@ -39,10 +46,16 @@ class Table:
     inputs: tuple[str, ...]
     columns: Mapping[str, str]
     build: Callable[..., pl.DataFrame]
+    parts: Parts | None
+    uses: Mapping[str, Sequence[str]]
 
 
-class MissingInputError(TokenclockError):
-    """A table cannot be built yet; the message says what to build first."""
+@dataclass(frozen=True)
+class Built:
+    """A table of a night on disk: how many rows it has, and the first of them."""
+
+    height: int
+    first: pl.DataFrame
 
 
 def tables() -> dict[str, Table]:
@@ -60,38 +73,37 @@ def _modules() -> Iterable[Any]:
 
 def _table(module: Any) -> Table:
     name = module.__name__.rsplit(".", 1)[-1]
-    return Table(name, module.__doc__.splitlines()[0], module.INPUTS, module.COLUMNS, module.build)
+    parts, uses = getattr(module, "PARTS", None), getattr(module, "USES", {})
+    return Table(name, module.__doc__.splitlines()[0], module.INPUTS, module.COLUMNS, module.build, parts, uses)
 
 
-def build(layout: Layout, table: Table, night: date) -> pl.DataFrame:
-    """Compute one table of one night from its inputs on disk, stage it as Parquet and return it.
+def build(layout: Layout, table: Table, night: date) -> Built:
+    """Compute one table of one night from its inputs on disk, part by part, and stage it as Parquet.
 
-    A night whose raw reads expired keeps the tables that it has: they are returned as they are.
+    A night whose raw reads expired keeps the tables that it has: they stay as they are.
     """
     if expiry.of(layout.traces, night):
         return _kept(layout, table, night)
-    frame = table.build(*(_input(layout, name, night) for name in table.inputs))
+    inputs = Inputs(layout, night, table.inputs, table.uses)
+    frames = inputs.each_part(table.parts, lambda *given: _checked(table, table.build(*given)))
+    first = next(frames)
+    height = trace.write_parts(chain([first], frames), layout.table(table.name, night), ABOUT)
+    return Built(height, first.head(FIRST_ROWS))
+
+
+def _checked(table: Table, frame: pl.DataFrame) -> pl.DataFrame:
     if undocumented := set(frame.columns) ^ set(table.columns):
         raise ValueError(f"pipeline/tables/{table.name}.py: COLUMNS and the frame differ in {sorted(undocumented)}")
-    trace.write_parquet(frame, layout.table(table.name, night), {_VERSION: str(SCHEMA_VERSION)})
     return frame
 
 
-def _kept(layout: Layout, table: Table, night: date) -> pl.DataFrame:
+def _kept(layout: Layout, table: Table, night: date) -> Built:
     """A table that cannot be computed any more."""
     path = layout.table(table.name, night)
     if not path.exists():
         expiry.refuse(layout.traces, night, f"{path} does not exist and cannot be built")
-    return pl.read_parquet(path)
-
-
-def _input(layout: Layout, name: str, night: date) -> Any:
-    if name == TRACE:
-        return Recorded.load(layout.traces, night)
-    path = layout.table(name, night)
-    if not path.exists():
-        raise MissingInputError(f"{path} does not exist; build (materialize) `{name}` of {night} first")
-    return pl.read_parquet(path)
+    rows = pl.scan_parquet(path)
+    return Built(rows.select(pl.len()).collect().item(), rows.head(FIRST_ROWS).collect())
 
 
 def empty(name: str) -> pl.DataFrame:

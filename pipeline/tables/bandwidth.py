@@ -12,9 +12,11 @@ import polars as pl
 
 from pipeline.tables import metrics
 from pipeline.tables.keys import KEYS, with_metrics
+from pipeline.tables.parts import Parts
 from pipeline.tables.recorded import Recorded
 
 INPUTS = ("trace", "requests")
+PARTS = Parts(by="requests", index="trace")
 
 FACTS = Path(__file__).with_suffix(".toml")
 

@@ -4,10 +4,12 @@ import polars as pl
 
 from pipeline.tables import metrics
 from pipeline.tables.keys import KEYS, with_metrics
+from pipeline.tables.parts import Parts
 from pipeline.tables.recorded import Recorded
 from pipeline.tables.spend import PRICES, prices
 
 INPUTS = ("trace", "requests")
+PARTS = Parts(by="requests", index="trace")
 
 COLUMNS = {
     **KEYS,

@@ -3,13 +3,14 @@
 Each tool's own way with percentiles, and its own idea of which requests count.
 """
 
-from collections.abc import Sequence
-
 import polars as pl
 
 from pipeline.tables import dialects
+from pipeline.tables.parts import Parts
 
 INPUTS = ("requests", "events", "event_tokens")
+PARTS = Parts(by="series", index="requests")
+USES = {"events": dialects.EVENTS}
 
 GRAIN = ("night", "target", "model", "family", "workload", "scenario", "provenance")
 PERCENTILES = (50, 90, 95, 99)
@@ -71,16 +72,17 @@ _FIGURES = pl.Struct(
 
 
 def _figures(rows: pl.Series) -> pl.Series:
-    return pl.Series([_printed(row["dialect"], row["values"]) for row in rows], dtype=_FIGURES)
+    named = zip(rows.struct.field("dialect"), rows.struct.field("values"), strict=True)
+    return pl.Series([_printed(dialect, values) for dialect, values in named], dtype=_FIGURES)
 
 
-def _printed(name: str, values: Sequence[float]) -> dict[str, object]:
+def _printed(name: str, values: pl.Series) -> dict[str, object]:
     """What a tool prints of its sorted values."""
-    dialect, known = dialects.known()[name], pl.Series(values)
+    dialect = dialects.known()[name]
     return {
         "n": len(values),
-        "mean": known.mean(),
-        "std": None if dialect.ddof is None else known.std(dialect.ddof),
+        "mean": values.mean(),
+        "std": None if dialect.ddof is None else values.std(dialect.ddof),
         **{f"p{p}": dialects.at(dialect.percentile, values, p / 100) for p in PERCENTILES},
         "percentile_rule": dialect.percentile.name,
     }

@@ -7,9 +7,12 @@ the tokens of all events are those of the request. A tool that tokenises each ev
 import polars as pl
 
 from pipeline.decode import tokens
+from pipeline.tables.parts import Parts
 from pipeline.tables.recorded import Recorded
 
 INPUTS = ("trace", "events")
+PARTS = Parts(by="requests", index="trace")
+USES = {"events": ("request_id", "event_index", "read_index", "at_ns", "has_token", "content", "reasoning")}
 
 COLUMNS = {
     "request_id": "The request that the event answers. Key with event_index",

@@ -3,9 +3,12 @@
 import polars as pl
 
 from pipeline.decode.events import COMMENTS, decode
+from pipeline.tables.parts import Parts
 from pipeline.tables.recorded import Recorded
 
 INPUTS = ("trace",)
+PARTS = Parts(by="requests", index="trace")
+USES = {"trace": ("request_id", "read_index", "at_ns", "payload")}
 COLUMNS = COMMENTS
 
 

@@ -7,8 +7,11 @@ import polars as pl
 
 from pipeline.tables import metrics
 from pipeline.tables.keys import KEYS, with_metrics
+from pipeline.tables.parts import Parts
 
 INPUTS = ("requests", "events", "event_tokens")
+PARTS = Parts(by="requests", index="requests")
+USES = {"events": ("request_id", "event_index", "at_ns", "has_token")}
 
 COLUMNS = {
     **KEYS,

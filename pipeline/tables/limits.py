@@ -5,9 +5,11 @@ import polars as pl
 from pipeline.decode import headers, limits
 from pipeline.tables import answered
 from pipeline.tables.keys import KEYS
+from pipeline.tables.parts import Parts
 from pipeline.tables.recorded import Recorded
 
 INPUTS = ("trace", "requests")
+PARTS = Parts(by="requests", index="trace")
 
 _STATED = {
     "subject": pl.String,

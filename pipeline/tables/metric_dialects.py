@@ -7,8 +7,11 @@ import polars as pl
 
 from pipeline.tables import dialects
 from pipeline.tables.keys import KEYS
+from pipeline.tables.parts import Parts
 
 INPUTS = ("requests", "events", "event_tokens")
+PARTS = Parts(by="requests", index="requests")
+USES = {"events": dialects.EVENTS}
 
 COLUMNS = {
     **KEYS,

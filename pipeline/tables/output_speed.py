@@ -4,8 +4,10 @@ import polars as pl
 
 from pipeline.tables import metrics
 from pipeline.tables.keys import KEYS, with_metrics
+from pipeline.tables.parts import Parts
 
 INPUTS = ("requests",)
+PARTS = Parts(by="requests", index="requests")
 COLUMNS = {
     **KEYS,
     "tokens": "Output tokens",

@@ -1,5 +1,6 @@
 """A night as it was recorded: the input that every table comes from in the end."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from pipeline import trace
+from pipeline.tables.parts import Part
 
 
 @dataclass(frozen=True)
@@ -26,18 +28,26 @@ class Recorded:
     samples: pl.DataFrame = field(default_factory=trace.HARDWARE.to_frame)
 
     @classmethod
-    def load(cls, traces: Path, night: date) -> "Recorded":
-        """Read a night back; refuses files that their manifests do not vouch for."""
-        requests, reads = trace.load(traces, night)
+    def load(
+        cls, traces: Path, night: date, part: Part | None = None, reads: Sequence[str] = tuple(trace.READS)
+    ) -> "Recorded":
+        """Read a night back, or a part of it; refuses files that their manifests do not vouch for.
+
+        `reads`: columns of them that are needed, none where they are not. Hashes of manifests and samples of the
+        hardware come with whole nights alone.
+        """
+        known = trace.manifests(traces, night)
+        of_part = [one for one in known if part is None or one.run_id in part.runs]
+        found_requests, found_reads = trace.load_runs(traces, of_part, part.of if part else None, reads)
         return cls(
             night,
-            requests,
-            reads,
-            trace.manifests(traces, night),
+            found_requests,
+            found_reads,
+            of_part,
             trace.read_night(traces, night),
             trace.calibrations(traces, night),
-            trace.manifest_hashes(traces, night),
-            trace.load_hardware(traces, night),
+            {} if part else trace.manifest_hashes(traces, night),
+            trace.HARDWARE.to_frame() if part else trace.load_hardware(traces, night),
         )
 
     @classmethod

@@ -6,11 +6,37 @@ from pipeline.decode import tokens
 from pipeline.decode.status import WITH_METRICS, content_type, status
 from pipeline.tables import answered
 from pipeline.tables.keys import KEYS
+from pipeline.tables.parts import Parts
 from pipeline.tables.recorded import Recorded
 from pipeline.tables.runs import load_kind
 from pipeline.tables.windows import phase, windows
 
 INPUTS = ("trace", "events")
+PARTS = Parts(by="runs", index="trace")
+USES = {
+    "trace": ("request_id", "at_ns", "read_index", "payload"),
+    "events": (
+        *(
+            "request_id",
+            "event_index",
+            "at_ns",
+            "has_token",
+            "content",
+            "reasoning",
+            "finish_reason",
+            "prompt_tokens",
+        ),
+        *(
+            "completion_tokens",
+            "model",
+            "system_fingerprint",
+            "response_id",
+            "served_by",
+            "error_code",
+            "error_message",
+        ),
+    ),
+}
 
 _MARKS = {
     "scheduled_ns": "When the load wanted the request to start; ns from the run's clock anchor",

@@ -4,9 +4,11 @@ import polars as pl
 
 from pipeline.tables import answered, metrics
 from pipeline.tables.keys import KEYS
+from pipeline.tables.parts import Parts
 from pipeline.tables.recorded import Recorded
 
 INPUTS = ("trace", "requests", "events")
+PARTS = Parts(by="requests", index="trace")
 
 RATE_TOLERANCE = 1.05  # a burst at the end of a short answer is no contradiction yet
 CLOCK_TOLERANCE_MS = 1.0  # servers round to milliseconds
@@ -22,6 +24,8 @@ _SERVER = {
     "server_prefill_tok_s": "Prompt tokens a second",
     "server_output_tok_s": "Generated tokens a second of this request",
 }
+
+USES = {"events": ("request_id", "event_index", *_SERVER)}
 
 _FLAGS = {
     "is_decode_above_server": "output_speed_tok_s > 1.05 × server_decode_tok_s: here faster than made",

@@ -3,14 +3,19 @@
 Ramp-up and drain lie outside of the window (see `windows`).
 """
 
+from math import fsum
+
 import polars as pl
 
 from pipeline.tables import metrics
 from pipeline.tables.keys import KEYS
+from pipeline.tables.parts import Parts
 from pipeline.tables.runs import SLO
 from pipeline.tables.windows import windows
 
 INPUTS = ("runs", "requests", "events", "hardware")
+PARTS = Parts(by="runs", index="runs")
+USES = {"events": ("request_id", "at_ns", "has_token")}
 
 COLUMNS = {
     **{name: text for name, text in KEYS.items() if name != "request_id"},
@@ -69,17 +74,22 @@ def _inside() -> pl.Expr:
 
 
 def _tokens_in_window(measured: pl.DataFrame, events: pl.DataFrame, window: pl.DataFrame) -> pl.DataFrame:
-    share = pl.col("tokens") / pl.col("token_event_count")
-    return (
+    """Added up exactly, so that the sum is the same in whatever parts a night is built."""
+    by_run = (
         events.filter("has_token")
         .select("request_id", "at_ns")
         .join(measured.filter("has_metrics"), on="request_id")
         .join(window, on="run_id")
         .with_columns(at=pl.col("sent_ns") + pl.col("at_ns"))
-        .sort("request_id", "at")
-        .group_by("run_id", maintain_order=True)
-        .agg(tokens_in_window=share.filter(_inside()).sum())
+        .group_by("run_id", "request_id", "tokens", "token_event_count")
+        .agg(inside=_inside().sum())
+        .with_columns(tokens=pl.col("tokens") * pl.col("inside") / pl.col("token_event_count"))
+        .drop_nulls("tokens")
+        .group_by("run_id")
+        .agg("tokens")
     )
+    sums = pl.Series("tokens_in_window", [fsum(tokens) for tokens in by_run["tokens"]], pl.Float64)
+    return by_run.select("run_id", sums)
 
 
 def _requests_in_window(measured: pl.DataFrame, window: pl.DataFrame, runs: pl.DataFrame) -> pl.DataFrame:

@@ -78,8 +78,11 @@ def test_students_t_is_scipys(freedom):
     assert bootstrap.student(freedom) == pytest.approx(stats.t.ppf(0.975, freedom), rel=0.03)
 
 
-def test_values_that_are_all_one_have_an_interval_without_width():
-    values = np.full((1, 12), 118.0)
-    found = bootstrap.intervals(values, [6, 6], [0.5])
-    assert found.ravel() == pytest.approx(118.0)
-    assert bootstrap.widened(4.77, np.full(9, 4.77), np.array([4.77, 4.770000000000001]), 2, 12) == (4.77, 4.77)
+def test_values_that_never_vary_have_an_interval_of_no_width_whatever_rounding_does():
+    for value in (71 / 31, 7.1e-05, 2.290322580645161, 1 / 3):
+        low, high = bootstrap.intervals(np.full((1, 33), value), [11] * 3, [0.5], resamples=200)[0, 0]
+        assert (low, high) == pytest.approx((value, value))
+
+
+def test_a_spread_that_is_rounding_alone_widens_nothing():
+    assert bootstrap.widened(1.0, np.full(9, 1.0), np.array([1.0, 1.0 + 2e-16]), runs=3, n=33) == (1.0, 1.0)

@@ -50,7 +50,9 @@ def warehouse_again(this: Work, *, with_checks: bool) -> Layout:
 
 def _nights(con: duckdb.DuckDBPyConnection) -> list[date]:
     """The nights of a warehouse."""
-    known = {name for (name,) in con.sql("SELECT table_name FROM duckdb_tables()").fetchall()}
+    known = {
+        name for (name,) in con.sql("SELECT table_name FROM duckdb_tables() WHERE schema_name = 'main'").fetchall()
+    }
     dated = [name for name, one in tables.tables().items() if "night" in one.columns and name in known]
     union = " UNION ".join(f'SELECT night FROM "{name}"' for name in dated)  # noqa: S608 - our own tables' names
     return [night for (night,) in con.sql(f"SELECT night FROM ({union}) ORDER BY night").fetchall()]  # noqa: S608
@@ -82,7 +84,12 @@ def warehouse_differences(this: Work, again: Layout) -> Iterator[Difference]:
             if found := first(_catalog(con, query), _catalog(expected, query)):
                 yield _in_warehouse(this, name, found)
         known = [
-            {name for (name,) in one.sql("SELECT table_name FROM duckdb_tables()").fetchall()}
+            {
+                name
+                for (name,) in one.sql(
+                    "SELECT table_name FROM duckdb_tables() WHERE schema_name = 'main'"
+                ).fetchall()
+            }
             for one in (con, expected)
         ]
         for name in sorted(known[0] & known[1], key=lambda name: (name != "ledger", name)):

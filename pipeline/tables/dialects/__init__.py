@@ -7,7 +7,7 @@ with that of another.
 
 import importlib
 import pkgutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 
 import polars as pl
@@ -27,6 +27,12 @@ METRICS = {
     "output_speed_tok_s": "tok/s",
 }
 """What tools publish, with our units; the same name says something else in each."""
+
+EVENTS = (
+    *("request_id", "event_index", "at_ns", "is_done", "content", "reasoning", "reasoning_field", "tool_calls"),
+    *("has_token", "role", "finish_reason", "completion_tokens", "error_code", "error_message"),
+)
+"""Columns of `events` that dialects look at."""
 
 
 @cache
@@ -50,10 +56,20 @@ def say(requests: pl.DataFrame, events: pl.DataFrame, event_tokens: pl.DataFrame
     known_events = events.join(counted, on=["request_id", "event_index"], how="left")
     ordered = known_events.sort("request_id", "event_index")
     sent = requests.filter(~pl.col("is_warmup"))
+    for alike in _alike():
+        of_tools = marks(sent, ordered, alike[0].is_token)
+        for dialect in alike:
+            of_tool = of_tools.filter(dialect.counts)
+            for name, formula in formulas(dialect).items():
+                yield _said(dialect, name, formula, of_tool)
+
+
+def _alike() -> Iterable[list[Dialect]]:
+    """Tools that take the same events for tokens have the same marks."""
+    alike: dict[str, list[Dialect]] = {}
     for dialect in known().values():
-        of_tool = marks(sent, ordered, dialect.is_token).filter(dialect.counts)
-        for name, formula in formulas(dialect).items():
-            yield _said(dialect, name, formula, of_tool)
+        alike.setdefault(str(dialect.is_token), []).append(dialect)
+    return alike.values()
 
 
 def _said(dialect: Dialect, name: str, formula: Formula, of_tool: pl.DataFrame) -> pl.DataFrame:

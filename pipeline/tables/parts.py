@@ -1,0 +1,97 @@
+"""A night in parts, so that tables of any length are built in bounded memory.
+
+A table whose rows follow from one request, one run or one series alone says so in `PARTS`: what a part is, and the
+input that lists them. It is then built part by part, and is the concatenation of its parts.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import polars as pl
+
+READS_A_PART = 250_000
+"""About so many socket reads are decoded at a time, or one run, or one series, where that has more."""
+
+SERIES = ("target", "model", "family", "workload", "scenario", "provenance")
+
+Stretch = tuple[str, str | None]
+"""Request ids from the first on and below the second; None where no id is behind them."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """`by`: requests, runs or series; `index`: the input whose rows say which there are."""
+
+    by: str
+    index: str
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some requests: the runs that they belong to, and where their ids lie."""
+
+    runs: tuple[str, ...]
+    stretches: tuple[Stretch, ...]
+
+    def of(self, rows: pl.LazyFrame) -> pl.LazyFrame:
+        """The rows that are about these requests, or about their runs."""
+        if "request_id" not in rows.collect_schema():
+            return rows.filter(pl.col("run_id").is_in(self.runs))
+        return rows.filter(pl.any_horizontal(pl.lit(value=False), *map(_lies_in, self.stretches)))
+
+
+def _lies_in(stretch: Stretch) -> pl.Expr:
+    request_id, (low, high) = pl.col("request_id"), stretch
+    return request_id >= pl.lit(low) if high is None else request_id.is_between(pl.lit(low), pl.lit(high), "left")
+
+
+def columns(by: str) -> tuple[str, ...]:
+    """What an index has to have, where it can."""
+    return ("run_id", "request_id", "read_count", *(SERIES if by == "series" else ()))
+
+
+def divide(by: str, index: pl.DataFrame) -> list[Part]:
+    """The parts of a night, in the order of their rows; one without requests where there are none."""
+    of = {"requests": _by_requests, "runs": _by_runs, "series": _by_series}
+    return list(of[by](index)) if not index.is_empty() else [Part((), ())]
+
+
+def _by_requests(index: pl.DataFrame) -> Iterator[Part]:
+    """Neighbouring requests."""
+    return _neighbours(_counted(index).with_columns(part=pl.col("reads") // READS_A_PART))
+
+
+def _by_runs(index: pl.DataFrame) -> Iterator[Part]:
+    """Neighbouring runs; single ones where the index does not say how much they read."""
+    if "request_id" not in index.columns:
+        return (Part((run,), (_stretch(run),)) for run in index["run_id"].sort())
+    at_end = pl.col("reads").last().over("run_id")
+    return _neighbours(_counted(index).with_columns(part=at_end // READS_A_PART))
+
+
+def _counted(index: pl.DataFrame) -> pl.DataFrame:
+    """With the reads up to each request, from 0."""
+    reads = pl.col("read_count").fill_null(0).cum_sum() - 1
+    return index.sort("request_id").with_columns(reads=reads.clip(0))
+
+
+def _by_series(index: pl.DataFrame) -> Iterator[Part]:
+    """All rounds of what makes one row of a summary."""
+    runs = index.select(*SERIES, "run_id").unique().sort(*SERIES, "run_id")
+    for _, series in runs.group_by(SERIES, maintain_order=True):
+        names = tuple(series["run_id"])
+        yield Part(names, tuple(map(_stretch, names)))
+
+
+def _stretch(run: str) -> Stretch:
+    """Where the ids of a run's requests lie, which begin with `<run>/`: 0 is the next character."""
+    return f"{run}/", f"{run}0"
+
+
+def _neighbours(numbered: pl.DataFrame) -> Iterator[Part]:
+    found = numbered.group_by("part", maintain_order=True).agg(
+        pl.col("run_id").unique(maintain_order=True), low=pl.col("request_id").first()
+    )
+    lows = found["low"].to_list()
+    for runs, low, high in zip(found["run_id"], lows, [*lows[1:], None], strict=True):
+        yield Part(tuple(runs), ((low, high),))
