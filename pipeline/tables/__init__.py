@@ -10,6 +10,7 @@ import pkgutil
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 from graphlib import TopologicalSorter
 from typing import Any
 
@@ -89,13 +90,17 @@ def _input(layout: Layout, name: str, night: date) -> Any:
 
 def empty(name: str) -> pl.DataFrame:
     """A table without rows: what its builder makes of a night in which nothing was recorded."""
+    return _without_rows()[name]
+
+
+@cache
+def _without_rows() -> dict[str, pl.DataFrame]:
+    """Every table without rows. Builders are pure, so once is enough."""
     made: dict[str, pl.DataFrame] = {}
     for one in tables().values():
         nothing = Recorded.nothing()
         made[one.name] = one.build(*(nothing if given == TRACE else made[given] for given in one.inputs))
-        if one.name == name:
-            return made[one.name]
-    raise KeyError(name)
+    return made
 
 
 def nights(layout: Layout) -> list[date]:
