@@ -6,24 +6,33 @@ from pipeline import charts, cli, trace, warehouse
 from pipeline.query import run
 from tests import nights, streams
 from tests.provenance.conftest import HOSTED
+from tests.provenance.conftest import known as charts_known
 
 RUN = f"{streams.NIGHT}.local.w.s.r01"
 SERIES = "This engine, s"
 
 
-def rows(layout, name):
-    spec = json.loads((layout.charts / f"{name}.vl.json").read_bytes())
-    return [row for data in spec["datasets"].values() for row in data]
+def points(spec):
+    """What a chart draws, but words that say why there is nothing to draw."""
+    return [row for data in spec["datasets"].values() for row in data if set(row) != {"text"}]
+
+
+def specify(layout, name):
+    """Publish a chart's data alone."""
+    chart = next(one for one in charts_known() if one.name == name)
+    with warehouse.connect(layout) as con:
+        spec = charts.specification(chart, con)
+    (layout.charts / f"{name}.vl.json").write_text(json.dumps(spec))
+    return points(spec)
 
 
 def test_every_point_of_every_chart_leads_to_its_runs_or_to_a_published_source(once):
+    found = set()
     with warehouse.connect(once) as con:
         known = {figure for (figure,) in con.sql("SELECT DISTINCT figure FROM figure_runs").fetchall()}
         sources = {figure for (figure,) in con.sql("SELECT figure_id FROM published_figures").fetchall()}
-    found = set()
-    for chart in charts.charts():
-        for row in rows(once, chart.name):
-            if set(row) != {"text"}:  # a picture that says why there is nothing to draw
+        for chart in charts.charts():
+            for row in points(charts.specification(chart, con)):
                 assert row.get("figure") in known or row.get("figure_id") in sources, (chart.name, row)
                 assert row["label"]
                 found.add(row.get("figure"))
@@ -68,6 +77,7 @@ def test_what_explain_shows_to_people_names_the_next_step(published, capsys):
 
 @pytest.mark.parametrize("chart", ["local_throughput", "dialects", "output_speed_llama_8b"])
 def test_figures_of_runs_of_other_tools_and_of_families_are_explained_too(published, capsys, chart):
+    specify(published, chart)
     series = {"local_throughput": SERIES, "dialects": SERIES, "output_speed_llama_8b": "Somebody"}[chart]
     assert cli.main(["explain", chart, series, "--json"]) == 0
     figures = json.loads(capsys.readouterr().out)["figures"]
@@ -78,7 +88,7 @@ def test_figures_of_runs_of_other_tools_and_of_families_are_explained_too(publis
 
 
 def test_a_series_of_published_figures_is_explained_by_its_source(published, capsys):
-    label = next(row["label"] for row in rows(published, "output_speed_llama_70b") if "figure_id" in row)
+    label = next(row["label"] for row in specify(published, "output_speed_llama_70b") if "figure_id" in row)
     assert cli.main(["explain", "output_speed_llama_70b", label]) == 0
     said = capsys.readouterr().out
     assert "published by others, not measured here" in said
