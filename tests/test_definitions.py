@@ -1,6 +1,7 @@
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
+import duckdb
 import pytest
 
 from pipeline import assets, charts, checks, plan, publish, tables
@@ -63,9 +64,9 @@ def test_every_expectation_is_a_check_and_critical_ones_block(layout):
     found = {
         (key.asset_key.to_user_string(), key.name): graph.get_check_spec(key) for key in graph.asset_check_keys
     }
-    steady = ("warehouse", "levels_are_steady")
-    assert set(found) == {(check.table, check.name) for check in checks.specs()} | {steady}
-    assert not found[steady].blocking
+    of_nights = {("warehouse", "levels_are_steady"), ("warehouse", "targets_are_fresh")}
+    assert set(found) == {(check.table, check.name) for check in checks.specs()} | of_nights
+    assert not any(found[one].blocking for one in of_nights)
     for check in checks.specs():
         assert found[check.table, check.name].blocking == (check.severity == "critical")
 
@@ -105,8 +106,11 @@ def test_the_nightly_job_measures_checks_and_publishes(layout, instance, tmp_pat
     assert {(one.asset_key.to_user_string(), one.check_name) for one in evaluated} == {
         *((check.table, check.name) for check in checks.specs()),
         ("warehouse", "levels_are_steady"),
+        ("warehouse", "targets_are_fresh"),
     }
     assert (layout.site / "index.html").exists()
+    (fresh,) = [one for one in evaluated if one.check_name == "targets_are_fresh"]
+    assert fresh.passed
 
 
 def test_the_check_of_levels_warns_with_before_after_interval_and_night(layout, monkeypatch):
@@ -142,12 +146,19 @@ def test_a_failing_critical_check_keeps_the_night_from_being_published(layout, i
     with serving(HELLO) as server:
         use(plans.write(tmp_path, server.url), monkeypatch)
         result = run(instance)
-    failed = {one.check_name for one in result.get_asset_check_evaluations() if not one.passed}
+    failed = {one.check_name: one for one in result.get_asset_check_evaluations() if not one.passed}
     made = {event.asset_key.to_user_string() for event in result.get_asset_materialization_events()}
     assert "ttft_is_positive" in failed
     assert "ttft" in made
     assert "warehouse" not in made
     assert not layout.warehouse.exists()
+    told = failed["ttft_is_positive"].metadata
+    assert told["failing rows"].value == 2
+    assert told["first rows"].value.splitlines()[0] == "| request_id | ttft_ms |"
+    query = told["all rows"].value.removeprefix("```sql").removesuffix("```")
+    with duckdb.connect() as connection:
+        assert len(connection.execute(query).fetchall()) == 2
+    assert "ttft.ttft_is_positive" in (layout.site / "quality.html").read_text()
 
 
 def test_a_past_night_is_refused_without_retries(layout, instance, tmp_path, monkeypatch):
@@ -157,6 +168,45 @@ def test_a_past_night_is_refused_without_retries(layout, instance, tmp_path, mon
     (failure,) = [event for event in result.all_events if event.is_step_failure]
     assert "own night" in failure.step_failure_data.user_failure_data.description
     assert not [event for event in result.all_events if event.is_step_up_for_retry]
+
+
+def test_tables_of_past_nights_are_rebuilt_from_their_traces(layout, instance):
+    nights.record(layout)
+    job = defs().get_repository_def().get_job("rebuild")
+    assert job.partitions_def.get_partition_keys()[0] == assets.FIRST_NIGHT
+    assert str(streams.NIGHT) in job.partitions_def.get_partition_keys()
+    result = job.execute_in_process(instance=instance, partition_key=str(streams.NIGHT))
+    made = {event.asset_key.to_user_string() for event in result.get_asset_materialization_events()}
+    assert made == set(tables.tables())
+    assert tables.nights(layout) == [streams.NIGHT]
+    assert {one.partition for one in result.get_asset_check_evaluations()} <= {str(streams.NIGHT), None}
+    assert len(result.get_asset_check_evaluations()) == len(checks.specs())
+
+
+def test_what_a_night_makes_has_to_be_fresh_and_what_is_skipped_has_not(layout):
+    graph = defs().get_repository_def().asset_graph
+    without = {key.to_user_string() for key in graph.get_all_asset_keys() if not graph.get(key).freshness_policy}
+    skipped = {assets.traces_key(name).to_user_string() for name in plan.load().targets} - {
+        "traces/embedded_smollm2_135m"
+    }
+    assert without == skipped | {"published_figures"}
+
+
+def test_the_check_of_targets_warns_of_an_old_figure(layout, monkeypatch):
+    for name, night in (("old", streams.NIGHT - timedelta(days=2)), ("new", streams.NIGHT)):
+        nights.record(layout, night, name)
+    census = [streams.target("old"), streams.target("new"), streams.target("off", reason="no key")]
+    nights.take_census(layout, streams.NIGHT, census)
+    for night in (streams.NIGHT - timedelta(days=2), streams.NIGHT):
+        publish.build_night(layout, night)
+    monkeypatch.setattr("pipeline.checks.ensure", lambda *_: [])
+    publish.publish_warehouse(layout)
+    found = publish.stale_targets(layout, streams.NIGHT)
+    assert found.rows() == [("old", streams.NIGHT - timedelta(days=2))]
+    monkeypatch.setattr(assets.nights, "tonight", lambda: streams.NIGHT)
+    result = assets.targets_are_fresh()
+    assert (result.passed, result.severity) == (False, dg.AssetCheckSeverity.WARN)
+    assert result.description == "old (last: 2026-11-22)"
 
 
 def test_one_target_can_be_materialized_alone(layout, instance, tmp_path, monkeypatch):

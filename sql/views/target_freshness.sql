@@ -1,7 +1,7 @@
--- One row a target of the latest night's plan: whether it is enabled, and in which night it was last recorded.
+-- One row a target of the latest night's plan: whether it is enabled (a run is due), and in which night it was last recorded.
 SELECT
     target,
-    arg_max(status, night) <> 'skipped' AS is_enabled,
+    arg_max(status <> 'skipped' OR reason = 'no run was recorded', night) AS is_enabled,
     max(night) FILTER (status = 'recorded') AS last_recorded,
     max(night) AS last_planned
 FROM targets
