@@ -76,6 +76,9 @@ def _parser() -> argparse.ArgumentParser:
     sql = command("sql", _sql, "query the warehouse, read-only; interactive without a query")
     sql.add_argument("query", nargs="?", help="SQL to run")
     sql.add_argument("--file", type=Path, help="file with SQL to run, such as sql/queries/slowest_requests.sql")
+    command(
+        "dictionary", _dictionary, "print the data dictionary: tables, columns, views, macros, worked questions"
+    )
     ui = command("ui", _ui, "open Dagster: the graph, its runs, the schedule", planned)
     ui.add_argument("--port", type=int, default=3000, help="port on this machine; default: 3000")
     return parser
@@ -198,6 +201,14 @@ def _sql(options: argparse.Namespace) -> int:
         query.interactive(layout)
     else:
         console.table(query.run(layout, text), as_json=options.json)
+    return 0
+
+
+def _dictionary(options: argparse.Namespace) -> int:
+    from pipeline import publish  # noqa: PLC0415 - as above
+
+    text = publish.dictionary()
+    _say(options, {"markdown": text}, text.rstrip())
     return 0
 
 

@@ -39,12 +39,11 @@ class WarehouseError(TokenclockError):
 
 @dataclass(frozen=True)
 class Extra:
-    """A table that is not derived from traces night by night; `key` are the columns that tell its rows apart."""
+    """A table that is not derived from traces night by night."""
 
     title: str
     frame: pl.DataFrame
     columns: Mapping[str, str]
-    key: tuple[str, ...] = ()
 
 
 def publish(layout: Layout, nights: Sequence[date], extras: Mapping[str, Extra]) -> dict[str, int]:
@@ -104,6 +103,7 @@ def _content(layout: Layout, nights: Sequence[date]) -> str:
 def _build(path: Path, layout: Layout, nights: Sequence[date], extras: Mapping[str, Extra]) -> dict[str, int]:
     rows = {}
     with duckdb.connect(path, config=sql.OFFLINE) as con:
+        con.begin()  # one write to the disk, not one for each comment
         for name, table in tables.tables().items():
             _fill(con, name, tables.empty(name))
             _append(con, layout, name, nights)
@@ -114,6 +114,7 @@ def _build(path: Path, layout: Layout, nights: Sequence[date], extras: Mapping[s
         for name in (*tables.tables(), *extras):
             rows[name] = _count(con, name)
         define(con)
+        con.commit()
         con.execute("CHECKPOINT").fetchall()
     return rows
 
