@@ -23,7 +23,7 @@ test: .venv/dev ## Format check, lint, types, import rules, all tests
 ui: .venv/run ## Open Dagster: graph, runs, schedule (http://localhost:3000)
 	$(BIN)/python -m pipeline.cli ui
 
-sql: .venv/run ## Query the warehouse: interactive, or one query with Q="…" or F=sql/queries/x.sql
+sql: .venv/run ## Query the warehouse: interactive, or one query with Q="…" or F=slowest_requests
 	@$(BIN)/python -m pipeline.cli sql $(if $(F),--file "$(F)") $(if $(Q),"$$Q")
 
 plan: .venv/run ## What tonight would send: requests, tokens, USD; nothing is sent

@@ -47,7 +47,7 @@ def _files(layout: Layout, con: duckdb.DuckDBPyConnection, name: str, nights: Se
     paths = [layout.table(name, night) for night in nights]
     if name not in tables.tables():
         paths = [layout.of_no_night(name)]
-        trace.write_parquet(con.sql(f'SELECT * FROM "{name}"').pl(), *paths)
+        trace.write_parquet(con.sql(f'SELECT * FROM "{name}"').pl(), layout.of_no_night(name))
     return [path.relative_to(layout.data).as_posix() for path in paths]
 
 

@@ -52,6 +52,6 @@ def read(layout: Layout, tell: Connection) -> None:
     times, seen = 0, set()
     while not (times and tell.poll()):
         with warehouse.connect(layout) as con:
-            seen.add((con.sql(SEEN).fetchone(), con.sql(SEEN).fetchone()))
+            seen.add((*con.sql(SEEN).fetchall(), *con.sql(SEEN).fetchall()))
         times += 1
     tell.send((times, seen))

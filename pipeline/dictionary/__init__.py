@@ -97,7 +97,7 @@ def _unit(name: str, kind: str, has_unit: bool) -> str:
         return "USD"
     if has_unit and kind == "DOUBLE" and _OF_THE_ROW.fullmatch(name):
         return "see unit"
-    fitting = [suffix for suffix in _UNITS if name.endswith(suffix)]
+    fitting = [suffix for suffix in _UNITS if f"_{name}".endswith(suffix)]
     return _UNITS[max(fitting, key=len)] if fitting and kind != "VARCHAR" else ""
 
 
