@@ -4,7 +4,7 @@ BIN := .venv/bin
 export DAGSTER_HOME := $(CURDIR)/data/dagster
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-providers test ui sql plan collect build publish bench bench-peers bench-decode answers check format lock clean
+.PHONY: help demo demo-providers test ui sql plan collect build publish bench bench-peers bench-decode dictionary answers check format lock clean
 
 help: ## List all commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -23,7 +23,7 @@ test: .venv/dev ## Format check, lint, types, import rules, all tests
 ui: .venv/run ## Open Dagster: graph, runs, schedule (http://localhost:3000)
 	$(BIN)/python -m pipeline.cli ui
 
-sql: .venv/run ## Query the warehouse: interactive, or one query with Q="…" or F=sql/queries/x.sql
+sql: .venv/run ## Query the warehouse: interactive, or one query with Q="…" or F=slowest_requests
 	@$(BIN)/python -m pipeline.cli sql $(if $(F),--file "$(F)") $(if $(Q),"$$Q")
 
 plan: .venv/run ## What tonight would send: requests, tokens, USD; nothing is sent
@@ -46,6 +46,9 @@ bench-peers: .venv/dev ## The same beside whole tools, in environments of their 
 
 bench-decode: .venv/dev ## How fast stored reads become events, beside bare JSON libraries
 	$(BIN)/python -m bench.decode
+
+dictionary: .venv/run ## Write docs/warehouse.md anew: every table, column, view, macro and worked question
+	@$(BIN)/python -m pipeline.cli dictionary --quiet > docs/.warehouse.md && mv docs/.warehouse.md docs/warehouse.md
 
 answers: .venv/dev ## Answer the worked questions anew on the fixed traces, and show what changed
 	$(BIN)/python -m tests.questions.answers

@@ -20,57 +20,59 @@ HEAD = """\
 -- From elsewhere:   SET file_search_path = '…/data'; then run this script
 """
 
-RELATIONS = """
+TABLES = """
 SELECT table_name, comment FROM duckdb_tables() WHERE schema_name = 'main' ORDER BY table_oid
 """
 
 COLUMNS = """
-SELECT column_name, data_type, comment FROM duckdb_columns()
-WHERE NOT internal AND table_name = ? ORDER BY column_index
+SELECT table_name, column_name, data_type, comment FROM duckdb_columns()
+WHERE NOT internal ORDER BY table_name, column_index
 """
+
+Columns = dict[str, list[tuple[str, str, str | None]]]
+"""Of each table and view: name, type and comment."""
 
 
 def write(layout: Layout, con: duckdb.DuckDBPyConnection, nights: Sequence[date]) -> None:
     """Write `attach.sql` for these nights, and Parquet of the tables that are of no night. `con`: the warehouse."""
-    derived = tables.tables()
-    found = con.execute(RELATIONS).fetchall()
-    for name, _ in found:
-        if name not in derived:
-            trace.write_parquet(con.sql(f'SELECT * FROM "{name}"').pl(), layout.of_no_night(name))
-    text = "\n".join([HEAD, *_script(layout, con, nights, found)])
-    trace.replace(layout.attach, text.encode())
+    found = con.execute(TABLES).fetchall()
+    columns: Columns = {}
+    for name, *column in con.execute(COLUMNS).fetchall():
+        columns.setdefault(name, []).append((column[0], column[1], column[2]))
+    files = {name: _files(layout, con, name, nights) for name, _ in found}
+    views = [line for name, title in found for line in _view(name, title, columns, files[name])]
+    trace.replace(layout.attach, "\n".join([HEAD, *views, *_definitions(columns)]).encode())
 
 
-def _script(
-    layout: Layout, con: duckdb.DuckDBPyConnection, nights: Sequence[date], found: list[tuple[str, str]]
-) -> Iterator[str]:
-    derived = tables.tables()
-    for name, title in found:
-        paths = [layout.table(name, night) for night in nights] if name in derived else [layout.of_no_night(name)]
-        yield from _view(con, name, title, [path.relative_to(layout.data).as_posix() for path in paths])
+def _files(layout: Layout, con: duckdb.DuckDBPyConnection, name: str, nights: Sequence[date]) -> list[str]:
+    """The Parquet files of a table, as seen from the data folder; those of no night are written here."""
+    paths = [layout.table(name, night) for night in nights]
+    if name not in tables.tables():
+        paths = [layout.of_no_night(name)]
+        trace.write_parquet(con.sql(f'SELECT * FROM "{name}"').pl(), layout.of_no_night(name))
+    return [path.relative_to(layout.data).as_posix() for path in paths]
+
+
+def _view(name: str, title: str, columns: Columns, files: list[str]) -> Iterator[str]:
+    if files:
+        listed = ", ".join(f'"{column}"' for column, _, _ in columns[name])
+        paths = ",\n    ".join(map(quoted, files))
+        source = f"{listed}\nFROM read_parquet([\n    {paths}\n], hive_partitioning = false)"
+    else:  # nothing was recorded yet: a table without rows
+        source = ", ".join(f'NULL::{kind} AS "{column}"' for column, kind, _ in columns[name]) + " WHERE false"
+    yield f'CREATE OR REPLACE VIEW "{name}" AS SELECT {source};'
+    yield f'COMMENT ON VIEW "{name}" IS {quoted(title)};'
+    yield from _comments(name, columns)
+
+
+def _definitions(columns: Columns) -> Iterator[str]:
     for one in sql.definitions():
         yield from (f"{statement};" for statement in one.statements)
-        yield from _comments(con, one.name)
+        yield from _comments(one.name, columns)
 
 
-def _view(con: duckdb.DuckDBPyConnection, name: str, title: str, paths: list[str]) -> Iterator[str]:
-    columns = con.execute(COLUMNS, [name]).fetchall()
-    if paths:
-        listed = ", ".join(f'"{column}"' for column, _, _ in columns)
-        files = ",\n    ".join(map(quoted, paths))
-        yield (
-            f'CREATE OR REPLACE VIEW "{name}" AS SELECT {listed}\n'
-            f"FROM read_parquet([\n    {files}\n], hive_partitioning = false);"
-        )
-    else:  # nothing was recorded yet: a table without rows
-        listed = ", ".join(f'NULL::{kind} AS "{column}"' for column, kind, _ in columns)
-        yield f'CREATE OR REPLACE VIEW "{name}" AS SELECT {listed} WHERE false;'
-    yield f'COMMENT ON VIEW "{name}" IS {quoted(title)};'
-    yield from _comments(con, name)
-
-
-def _comments(con: duckdb.DuckDBPyConnection, name: str) -> Iterator[str]:
+def _comments(name: str, columns: Columns) -> Iterator[str]:
     """Comments of columns; macros have none."""
-    for column, _, comment in con.execute(COLUMNS, [name]).fetchall():
+    for column, _, comment in columns.get(name, []):
         if comment:
             yield f'COMMENT ON COLUMN "{name}"."{column}" IS {quoted(comment)};'

@@ -93,7 +93,10 @@ def _parser() -> argparse.ArgumentParser:
     command("plan", _plan, "what tonight would send: requests, tokens, USD; nothing is sent", planned)
     sql = command("sql", _sql, "query the warehouse, read-only; interactive without a query")
     sql.add_argument("query", nargs="?", help="SQL to run")
-    sql.add_argument("--file", type=Path, help="file with SQL to run, such as sql/queries/slowest_requests.sql")
+    sql.add_argument("--file", help="file with SQL to run, or the name of a worked question (slowest_requests)")
+    command(
+        "dictionary", _dictionary, "print the data dictionary: tables, columns, views, macros, worked questions"
+    )
     ui = command("ui", _ui, "open Dagster: the graph, its runs, the schedule", planned)
     ui.add_argument("--port", type=int, default=3000, help="port on this machine; default: 3000")
     groups.add(command, planned)
@@ -250,11 +253,19 @@ def _sql(options: argparse.Namespace) -> int:
     from pipeline import query  # noqa: PLC0415 - a machine that only collects has no DuckDB
 
     layout = Layout.from_environment()
-    text = options.file.read_text("utf-8") if options.file else options.query
+    text = query.worked(options.file) if options.file else options.query
     if text is None:
         query.interactive(layout)
     else:
         console.table(query.run(layout, text), as_json=options.json)
+    return 0
+
+
+def _dictionary(options: argparse.Namespace) -> int:
+    from pipeline import publish  # noqa: PLC0415 - as above
+
+    text = publish.dictionary()
+    _say(options, {"markdown": text}, text.rstrip())
     return 0
 
 

@@ -3,6 +3,7 @@
 Nights whose critical checks fail stay staged and are named; what was published before stays published.
 """
 
+import tempfile
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -10,6 +11,8 @@ from pathlib import Path
 import polars as pl
 
 from pipeline import charts, checks, expiry, ledger, progress, quality, releases, renewal, site, tables, warehouse
+from pipeline import dictionary as dictionaries
+from pipeline.dictionary import markdown
 from pipeline.errors import TokenclockError
 from pipeline.imports import published
 from pipeline.layout import Layout
@@ -128,20 +131,18 @@ def extra_tables(
 ) -> dict[str, warehouse.Extra]:
     """The tables of the warehouse that are not derived night by night; `found` are the changes of level."""
     return {
-        "changes": warehouse.Extra(changes.TITLE, found, changes.COLUMNS, (*changes.SERIES, "night")),
+        "changes": warehouse.Extra(changes.TITLE, found, changes.COLUMNS),
         "published_figures": warehouse.Extra(
             "One row a figure that somebody else published, with its source",
             published.load(),
             published.COMMENTS,
-            ("figure_id",),
         ),
         "check_results": warehouse.Extra(
             "One row a night and check: what the audit found",
             checks.frame(audits),
             checks.COMMENTS,
-            ("night", "table_name", "check_name"),
         ),
-        "ledger": warehouse.Extra(ledger.TITLE, ledger.frame(lines), ledger.COLUMNS, ("entry",)),
+        "ledger": warehouse.Extra(ledger.TITLE, ledger.frame(lines), ledger.COLUMNS),
     }
 
 
@@ -158,6 +159,15 @@ def _refusal(held: dict[date, list[str]]) -> str:
         f"no night can be published ({reasons}). They stay staged in data/tables; see data/audits for the rows "
         "that fail critical checks. What was published before stays"
     )
+
+
+def dictionary() -> str:
+    """The data dictionary as Markdown, of a warehouse without a night: it is the same everywhere."""
+    with tempfile.TemporaryDirectory(prefix="tokenclock-") as folder:
+        layout = Layout(Path(folder) / "data", Path(folder) / "site")
+        warehouse.publish(layout, [], beside(layout, [], [], released(layout)[0]))
+        with warehouse.connect(layout) as con:
+            return markdown.text(dictionaries.read(con))
 
 
 def recent_changes(layout: Layout) -> pl.DataFrame:

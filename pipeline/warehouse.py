@@ -40,12 +40,11 @@ class WarehouseError(TokenclockError):
 
 @dataclass(frozen=True)
 class Extra:
-    """A table that is not derived from traces night by night; `key` are the columns that tell its rows apart."""
+    """A table that is not derived from traces night by night."""
 
     title: str
     frame: pl.DataFrame
     columns: Mapping[str, str]
-    key: tuple[str, ...] = ()
 
 
 def publish(layout: Layout, nights: Sequence[date], extras: Mapping[str, Extra]) -> dict[str, int]:

@@ -3,6 +3,7 @@ import json
 import pytest
 
 from pipeline import cli
+from pipeline.layout import shipped
 from tests import nights, plans
 from tests.servers import HELLO, serving
 
@@ -55,13 +56,51 @@ def test_sql_prints_a_table_or_json(published, capsys):
     assert json.loads(capsys.readouterr().out) == [{"n": 3}]
 
 
+def test_sql_asks_a_worked_question_by_its_name_or_its_file(published, capsys):
+    asked = [("--file", "slowest_requests"), ("--file", str(shipped("sql") / "queries" / "slowest_requests.sql"))]
+    said = []
+    for arguments in asked:
+        assert cli.main(["sql", "--json", *arguments]) == 0
+        said.append(json.loads(capsys.readouterr().out))
+    assert said[0] == said[1]
+    assert len(said[0]) == 3
+
+
+def test_ctrl_c_drops_what_was_typed_and_the_session_goes_on(published, capsys, monkeypatch):
+    typed = iter(["SELECT", KeyboardInterrupt(), "SELECT 42 AS answer;", ".quit"])
+
+    def one(_):
+        if isinstance(word := next(typed), BaseException):
+            raise word
+        return word
+
+    monkeypatch.setattr("builtins.input", one)
+    monkeypatch.setattr("pipeline.query._remember_lines", lambda _: None)
+    assert cli.main(["sql"]) == 0
+    assert "42" in capsys.readouterr().out
+
+
 def test_a_session_answers_statements_and_dot_commands(published, capsys, monkeypatch):
-    typed = iter([".tables", ".columns ttft", "SELECT", "42 AS answer;", "SELECT nonsense;", ".nonsense", ".quit"])
+    lines = [
+        ".tables",
+        ".columns ttft",
+        "SELECT",
+        "42 AS answer;",
+        "SELECT nonsense;",
+        ".nonsense",
+        ".columns nobody",
+    ]
+    typed = iter([*lines, ".questions", ".run skipped_targets", ".run skiped", ".quit"])
     monkeypatch.setattr("builtins.input", lambda _: next(typed))
     monkeypatch.setattr("pipeline.query._remember_lines", lambda _: None)
     assert cli.main(["sql"]) == 0
     out, err = capsys.readouterr()
     assert "latest_night" in out
+    assert "raw_reads(id)" in out
+    assert "no table or view is named 'nobody'" in err
+    assert "Which requests were slowest, or failed?" in out
+    assert "One row a target that was skipped or failed" in out
+    assert "no worked question is named 'skiped'; there are skipped_targets" in err
     assert "Time to first token" in out
     assert "answer" in out
     assert "unknown" in out
@@ -72,6 +111,7 @@ def test_a_session_answers_statements_and_dot_commands(published, capsys, monkey
     ("arguments", "said"),
     [
         (["sql", "SELECT 1"], "no warehouse yet"),
+        (["sql", "--file", "slowest"], "there are slowest_requests"),
         (["build"], "no night was recorded yet"),
         (["plan", "--plan", "none.toml"], "no such plan"),
         (["collect", "--target", "nobody"], "no target `nobody`"),

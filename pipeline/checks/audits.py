@@ -18,7 +18,8 @@ from pipeline.layout import Layout
 COMMENTS = {
     "night": "UTC date on which the night began",
     "table_name": "Table that was checked",
-    "check_name": "Check: an id in expectations/<table>.json, or a file expectations/<table>.<check>.sql",
+    "check_name": "Check: an id in expectations/<table>.json, or a file expectations/<table>.<check>.sql. "
+    "Key with night, table_name",
     "severity": "critical: the night is not published; warning and info: it is, and this says so",
     "passed": "False also where the check could not be evaluated",
     "unexpected_count": "Rows that break it; null where it is about the table as a whole, or raised",

@@ -16,8 +16,9 @@ import vl_convert
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
-from pipeline import __version__, charts
+from pipeline import __version__, charts, dictionary
 from pipeline.layout import Layout
+from pipeline.site import diagram
 from pipeline.tables import dialects
 from pipeline.tables.metrics import METRICS
 from pipeline.trace import replace
@@ -176,8 +177,27 @@ def publish(layout: Layout, con: duckdb.DuckDBPyConnection) -> Path:
     """Write downloads, then the page; return the page's path. `con` is the published warehouse, read-only."""
     files = _downloads(layout, con)
     page = layout.site / "index.html"
+    replace(layout.site / "warehouse.html", dictionary_page(con).encode())
     replace(page, _page(layout, con, files).encode())
     return page
+
+
+def dictionary_page(con: duckdb.DuckDBPyConnection) -> str:
+    """The data dictionary as a page of its own."""
+    known = dictionary.read(con)
+    return (
+        _environment()
+        .get_template("warehouse.html")
+        .render(
+            version=__version__,
+            style=Markup(_text("style.css")),  # noqa: S704 - our own file
+            diagram=Markup(diagram.svg(known)),  # noqa: S704 - drawn here, of escaped names
+            tables=[one for one in known.relations if one.kind == "table"],
+            views=[one for one in known.relations if one.kind == "view"],
+            macros=known.macros,
+            queries=known.queries,
+        )
+    )
 
 
 def _page(layout: Layout, con: duckdb.DuckDBPyConnection, files: list[Download]) -> str:

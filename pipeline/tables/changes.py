@@ -30,7 +30,7 @@ SERIES = {
 COLUMNS = {
     **SERIES,
     "unit": "Unit of before and after",
-    "night": "First night of the new level",
+    "night": f"First night of the new level. Key with {', '.join(SERIES)}",
     "nights_before": "Nights of the old level",
     "nights_after": "Nights of the new level, until the next change or the last night",
     "is_recent": f"True where the last night is of this level, and it is at most {RECENT_NIGHTS} nights old",

@@ -3,11 +3,11 @@
 (id) AS TABLE
 WITH mark AS (
     SELECT request_id, unnest([
-        {'at_ns': connect_started_ns - sent_ns, 'what': 'connect started'},
-        {'at_ns': scheduled_ns - sent_ns, 'what': 'scheduled'},
-        {'at_ns': 0::BIGINT, 'what': 'sent'},
-        {'at_ns': first_byte_ns, 'what': 'first byte'},
-        {'at_ns': end_ns, 'what': 'end: ' || status || coalesce(' (' || error || ')', '')}
+        {'rank': 0, 'at_ns': scheduled_ns - sent_ns, 'what': 'scheduled'},
+        {'rank': 1, 'at_ns': connect_started_ns - sent_ns, 'what': 'connect started'},
+        {'rank': 2, 'at_ns': CASE WHEN sent_ns IS NOT NULL THEN 0::BIGINT END, 'what': 'sent'},
+        {'rank': 3, 'at_ns': first_byte_ns, 'what': 'first byte'},
+        {'rank': 5, 'at_ns': end_ns, 'what': 'end: ' || status || coalesce(' (' || error || ')', '')}
     ], recursive := true)
     FROM requests WHERE request_id = id
 ),
@@ -20,12 +20,11 @@ event AS (
     WHERE e.request_id = id
 ),
 line AS (
-    SELECT at_ns, CASE WHEN what LIKE 'end%' THEN 3 WHEN what = 'first byte' THEN 1 ELSE 0 END AS rank,
-           NULL::INTEGER AS event_index, NULL::INTEGER AS read_index, what,
+    SELECT at_ns, rank, NULL::INTEGER AS event_index, NULL::INTEGER AS read_index, what,
            NULL::BIGINT AS tokens, NULL::VARCHAR AS text
-    FROM mark WHERE at_ns IS NOT NULL
+    FROM mark WHERE at_ns IS NOT NULL OR rank = 5
     UNION ALL
-    SELECT at_ns, 2, event_index, read_index,
+    SELECT at_ns, 4, event_index, read_index,
            CASE WHEN error_message IS NOT NULL THEN 'error: ' || error_message
                 WHEN finish_reason IS NOT NULL THEN 'finish: ' || finish_reason
                 WHEN has_token THEN 'token' ELSE event_type END,
@@ -36,4 +35,4 @@ SELECT at_ns / 1e6 AS at_ms,
        (at_ns - lag(at_ns) OVER (ORDER BY at_ns, rank, event_index)) / 1e6 AS since_previous_ms,
        what, read_index, event_index, tokens, text
 FROM line
-ORDER BY at_ns, rank, event_index
+ORDER BY at_ns NULLS LAST, rank, event_index

@@ -1,4 +1,11 @@
 -- One row a night, target, workload and scenario: the figures that a comparison starts from.
+-- n: Requests with a TTFT
+-- ttft_p50_ms: Median of ttft_ms [ms]
+-- ttft_p90_ms: 90th percentile of ttft_ms [ms]
+-- tpot_p50_ms: Median of tpot_ms [ms/token]
+-- output_speed_p50_tok_s: Median of output_speed_tok_s [tok/s]
+-- e2e_p50_ms: Median of e2e_ms [ms]
+-- output_throughput_p50_tok_s: Median of output_throughput_tok_s over the rounds [tok/s]
 SELECT
     s.night, s.family, s.target, t.title, t.model_title, t.hardware, s.provenance,
     s.workload, s.scenario, s.concurrency, any_value(s.requests_sent) AS requests_sent,
