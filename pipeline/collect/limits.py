@@ -23,6 +23,9 @@ from pipeline.plan import Limits
 MINUTE_S, DAY_S = 60.0, 86_400.0
 _PARTS = re.compile(r"(\d+(?:\.\d+)?)(ms|[smhd])")
 _UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": DAY_S}
+_LIMIT = re.compile(
+    r"(?:x-ratelimit-limit|anthropic-ratelimit)-(?P<subject>requests|req|tokens)(?:-(?P<window>minute|day)|-limit)?"
+)
 _EPOCH_S = 1e9  # a reset above this many seconds is a date, not a wait
 
 
@@ -31,10 +34,14 @@ class LimitReachedError(TokenclockError):
 
 
 class Book(msgspec.Struct):
-    """Requests granted, as [unix time, tokens, requests], oldest first; and until when the server wants none."""
+    """Requests granted, as [unix time, tokens, requests], oldest first; and until when the server wants none.
+
+    `stated` are limits that the server has named in its last headers, by their names in the plan.
+    """
 
     grants: list[tuple[float, int, int]] = []
     blocked_until: float = 0.0
+    stated: dict[str, int] = {}
 
 
 class Window(NamedTuple):
@@ -92,7 +99,7 @@ class Limiter:
 
     def _wait(self, window: Window, book: Book, tokens: int, now: float) -> float:
         """Seconds until enough grants have left the window that ends now."""
-        limit = getattr(self._limits, window.name)
+        limit = self._limit(window, book)
         asked = tokens if window.counts_tokens else 1
         if limit is None:
             return 0.0
@@ -111,8 +118,13 @@ class Limiter:
             left_at = grant[0] + window.seconds
         return left_at - now
 
+    def _limit(self, window: Window, book: Book) -> int | None:
+        """The plan's limit, or the server's where that is lower."""
+        known = [getattr(self._limits, window.name), book.stated.get(window.name)]
+        return min((limit for limit in known if limit is not None), default=None)
+
     def learn(self, status: int | None, headers: Iterable[tuple[str, str]], tokens: int) -> None:
-        """Keep to what a response says: how long to stay away, and that nothing remains until a reset."""
+        """Keep to what a response says: how long to stay away, that nothing is left until a reset, its limits."""
         named = dict(headers)
         waits = [retry.asked_s(named) or 0.0] if status in retry.REFUSALS else []
         waits += [
@@ -120,12 +132,14 @@ class Limiter:
             for name, value in named.items()
             if _is_used_up(name, value, tokens)
         ]
-        if not any(waits):
+        stated = _stated(named, tokens)
+        if not any(waits) and stated.items() <= self._read().stated.items():
             return
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self._lock:
             book = self._read()
-            book.blocked_until = max(book.blocked_until, self._now() + max(waits))
+            book.blocked_until = max(book.blocked_until, self._now() + max(waits, default=0.0))
+            book.stated |= stated
             self._write(book)
 
     def _read(self) -> Book:
@@ -146,6 +160,21 @@ def _condensed(grants: list[tuple[float, int, int]], now: float) -> list[tuple[f
         else:
             kept.append((at, tokens, requests))
     return kept
+
+
+def _stated(headers: dict[str, str], tokens: int) -> dict[str, int]:
+    """Limits that the headers name, by their names in the plan.
+
+    Where a name has no window (`x-ratelimit-limit-requests`: a minute at OpenAI, a day at Groq) a minute is taken,
+    which is never stricter than what was meant. One that does not fit a single request is left to the server.
+    """
+    found: dict[str, int] = {}
+    for name, value in headers.items():
+        if (said := _LIMIT.fullmatch(name)) and value.isdecimal():
+            subject = "tokens" if said["subject"] == "tokens" else "requests"
+            if int(value) >= (tokens if subject == "tokens" else 1):
+                found[f"{subject}_per_{said['window'] or 'minute'}"] = int(value)
+    return found
 
 
 def _is_used_up(name: str, value: str, tokens: int) -> bool:

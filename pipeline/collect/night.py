@@ -19,7 +19,7 @@ from filelock import FileLock, Timeout
 
 from pipeline import ledger, trace
 from pipeline import plan as plans
-from pipeline.collect import engines, facts, host, loop, schedule
+from pipeline.collect import engines, facts, host, loop, redaction, schedule
 from pipeline.collect.calibrate import calibrate
 from pipeline.collect.money import Purse
 from pipeline.collect.run import Endpoint, Progress, limiter, record_run
@@ -236,5 +236,8 @@ async def _endpoint(this: Collection, name: str, log: Path) -> AsyncIterator[End
         return
     log.parent.mkdir(parents=True, exist_ok=True)
     options = {key: value for key, value in one.engine.items() if key != "name"}
-    async with engines.running(one.engine["name"], options, log_path=log) as engine:
-        yield Endpoint(engine.base_url, key, limits, msgspec.to_builtins(engine.facts), engine.metrics_url)
+    names = {provider.key_env for provider in this.plan.providers.values() if provider.key_env}
+    withheld = names - {this.plan.providers[one.provider].key_env}  # its own it may need, and may say
+    with redaction.masking(log, key):
+        async with engines.running(one.engine["name"], options, log_path=log, withheld=withheld) as engine:
+            yield Endpoint(engine.base_url, key, limits, msgspec.to_builtins(engine.facts), engine.metrics_url)

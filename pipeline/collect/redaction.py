@@ -7,8 +7,10 @@ Lengths, reads and stamps stay as they were.
 import base64
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from itertools import accumulate, pairwise
+from pathlib import Path
 from urllib.parse import quote, quote_plus
 
 SHORTEST = 8
@@ -31,6 +33,17 @@ def payloads(pieces: list[bytes], key: str | None) -> list[bytes]:
 def text(said: str, key: str | None) -> str:
     """A header's value, or what the transport said, with the key masked."""
     return _masked(said.encode("utf-8", "surrogateescape"), key).decode("utf-8", "surrogateescape")
+
+
+@contextmanager
+def masking(log: Path, key: str | None) -> Iterator[None]:
+    """Mask the key in a log file once everything inside, which writes to it, is over."""
+    try:
+        yield
+    finally:
+        written = log.read_bytes() if key and log.exists() else b""
+        if (masked := _masked(written, key)) != written:
+            log.write_bytes(masked)
 
 
 def _masked(body: bytes, key: str | None) -> bytes:

@@ -15,14 +15,14 @@ from pipeline import sql, tables
 from pipeline.layout import shipped
 
 RELATIONS = """
-SELECT table_name AS name, comment AS title FROM duckdb_tables()
+SELECT table_name AS name, comment AS title FROM duckdb_tables() WHERE schema_name = 'main'
 UNION ALL
 SELECT view_name, comment FROM duckdb_views() WHERE NOT internal
 ORDER BY name
 """
 COLUMNS = """
 SELECT table_name, column_name, data_type, coalesce(comment, '') FROM duckdb_columns()
-WHERE NOT internal ORDER BY table_name, column_index
+WHERE NOT internal AND schema_name = 'main' ORDER BY table_name, column_index
 """
 
 _UNITS = {

@@ -1,4 +1,6 @@
 import asyncio
+import subprocess
+import sys
 from datetime import UTC, datetime
 
 import msgspec
@@ -6,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline import trace
+from pipeline import plan, trace
 from pipeline.collect import night as nights
 from pipeline.collect.limits import DAY_S, MINUTE_S, Book, Limiter, LimitReachedError
 from pipeline.plan import Limits
@@ -14,6 +16,7 @@ from tests import plans
 from tests.collect.test_night import collect
 from tests.servers import HELLO, chunked, serving
 
+ROOT = plan.DEFAULT.parent.parent
 NOON = 1_800_000_000.0
 
 
@@ -118,6 +121,63 @@ def test_a_refusal_keeps_every_stream_away_until_its_retry_after(tmp_path):
     clock = Clock()
     limiter(tmp_path, clock).learn(429, [("retry-after", "17")], 50)
     assert granted(tmp_path, [1, 1], clock) == [17, 17]
+
+
+@pytest.mark.parametrize(
+    ("headers", "stated"),
+    [
+        ({"x-ratelimit-limit-requests": "30"}, {"requests_per_minute": 30}),
+        ({"x-ratelimit-limit-tokens-minute": "6000"}, {"tokens_per_minute": 6000}),
+        ({"x-ratelimit-limit-requests-day": "900"}, {"requests_per_day": 900}),
+        ({"x-ratelimit-limit-req-minute": "60"}, {"requests_per_minute": 60}),
+        ({"anthropic-ratelimit-requests-limit": "50"}, {"requests_per_minute": 50}),
+        ({"x-ratelimit-limit-tokens-minute": "49"}, {}),  # not one request: the server will say so itself
+        ({"x-ratelimit-limit-requests": "0", "x-ratelimit-limit-tokens": "-1", "x-ratelimit-limit": "9"}, {}),
+        ({"x-ratelimit-limit-tokens-generated": "600", "x-ratelimit-limit-requests-hour": "9"}, {}),
+        ({"x-ratelimit-limit-requests": "many", "anthropic-ratelimit-requests-remaining": "3"}, {}),
+    ],
+)
+def test_limits_that_a_server_names_are_learned(headers, stated, tmp_path):
+    one = limiter(tmp_path, Clock())
+    one.learn(200, headers.items(), 50)
+    assert one._read().stated == stated
+    assert one.path.exists() == bool(stated)
+
+
+def test_the_lower_of_plan_and_server_holds_and_the_server_may_change_its_mind(tmp_path):
+    clock = Clock()
+    limiter(tmp_path, clock).learn(200, [("x-ratelimit-limit-requests", "2")], 1)
+    assert granted(tmp_path, [1] * 3, clock, requests_per_minute=9) == [0, 0, 60]
+    clock.at += 3600
+    limiter(tmp_path, clock).learn(200, [("x-ratelimit-limit-requests", "90")], 1)
+    assert granted(tmp_path, [1] * 10, clock, requests_per_minute=9)[-2:] == [60 + 3600, 60 + 60 + 3600]
+
+
+BUCKET = """
+import asyncio, sys
+from pathlib import Path
+from pipeline.collect.limits import Limiter, LimitReachedError
+from pipeline.plan import Limits
+
+async def take():
+    one, granted = Limiter(Path(sys.argv[1]), Limits(requests_per_minute=41)), 0
+    try:
+        while True:
+            await one.acquire(1, 0.0)
+            granted += 1
+    except LimitReachedError:
+        print(granted)
+
+asyncio.run(take())
+"""
+
+
+def test_two_processes_share_one_bucket(tmp_path):
+    command = [sys.executable, "-c", BUCKET, str(tmp_path / "groq-m.json")]
+    both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) for _ in range(2)]
+    granted = [int(process.communicate(timeout=60)[0]) for process in both]
+    assert sum(granted) == 41
+    assert [process.returncode for process in both] == [0, 0]
 
 
 def test_the_book_stays_small(tmp_path):

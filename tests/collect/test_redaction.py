@@ -76,3 +76,12 @@ def test_a_key_that_is_sent_back_is_masked_in_place_and_the_request_says_so(layo
 def test_keys_are_no_part_of_what_objects_say_of_themselves(layout, tmp_path):
     this = nights.Collection(None, layout, nights.tonight(), {"P_API_KEY": KEY})
     assert KEY not in repr(this)
+
+
+def test_a_log_is_masked_when_all_is_over(tmp_path):
+    log = tmp_path / "engine.log"
+    with redaction.masking(log, KEY):
+        log.write_text(f"--api-key {KEY}\n")
+    assert log.read_text().startswith(f"--api-key {redaction.MASK}")
+    with redaction.masking(tmp_path / "none", KEY):
+        pass

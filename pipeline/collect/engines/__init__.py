@@ -11,7 +11,7 @@ import itertools
 import pkgutil
 import re
 import shlex
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,9 +84,12 @@ def is_simulated(name: str) -> bool:
 
 
 @asynccontextmanager
-async def running(name: str, options: Mapping[str, object], log_path: Path) -> AsyncIterator[RunningEngine]:
+async def running(
+    name: str, options: Mapping[str, object], log_path: Path, withheld: Collection[str] = ()
+) -> AsyncIterator[RunningEngine]:
     """Start an engine, hand it over when it is ready, and stop it whatever happens in the body.
 
+    It gets our environment without the variables that are `withheld`: an engine writes what it likes into its log.
     An engine that runs already (`attach`) is handed over as it is, and left running.
     """
     engine = find(name)
@@ -96,7 +99,7 @@ async def running(name: str, options: Mapping[str, object], log_path: Path) -> A
         return
     port = _port.claim_port(name, parsed.port)
     command = await asyncio.to_thread(engine.command, parsed, port)
-    child = _child.start(name, command, port, parsed.stop_timeout_s, log_path)
+    child = _child.start(name, command, port, parsed.stop_timeout_s, log_path, withheld=withheld)
     try:
         await _child.wait_until_ready(child, engine.ready_path, parsed.start_timeout_s)
         yield await asyncio.to_thread(_introduce, engine, parsed, child.root, child)

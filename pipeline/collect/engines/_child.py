@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,7 +44,15 @@ class Child:
         return f"http://{_port.HOST}:{self.port}"
 
 
-def start(engine: str, command: Command, port: int, stop_timeout_s: float, log_path: Path) -> Child:
+def start(
+    engine: str,
+    command: Command,
+    port: int,
+    stop_timeout_s: float,
+    log_path: Path,
+    *,
+    withheld: Collection[str] = (),
+) -> Child:
     """Start the command; both its output streams are appended to the log file."""
     guard = [] if command.ends_with_stdin else [sys.executable, "-I", str(GUARD), str(stop_timeout_s)]
     log_path.parent.mkdir(parents=True, exist_ok=True)
@@ -55,10 +64,14 @@ def start(engine: str, command: Command, port: int, stop_timeout_s: float, log_p
             stderr=subprocess.STDOUT,
             start_new_session=True,
             cwd=command.folder,
-            env=os.environ | {"PYTHONUNBUFFERED": "1"} | dict(command.environment),
+            env={**_without(withheld), "PYTHONUNBUFFERED": "1", **command.environment},
         )
         patience_s = stop_timeout_s + (GUARD_TIMEOUT_S if guard else 0)
         return Child(engine, command.words, process, port, patience_s, log_path, log_offset=log.tell())
+
+
+def _without(withheld: Collection[str]) -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name not in withheld}
 
 
 async def wait_until_ready(child: Child, ready_path: str, timeout_s: float) -> None:

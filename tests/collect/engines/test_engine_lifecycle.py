@@ -28,6 +28,7 @@ def end_with_stdin():
 if "stubborn" in sys.argv: signal.signal(signal.SIGTERM, signal.SIG_IGN)
 if "crash" in sys.argv: sys.exit("the model file is broken")
 print("self", os.getpid())
+if "chatty" in sys.argv: print("environment", dict(os.environ), flush=True)
 if "runaway" in sys.argv: print("child", subprocess.Popen(["sleep", "600"], start_new_session=True).pid)
 if "family" in sys.argv: print("child", subprocess.Popen(["sleep", "600"]).pid)
 if "deaf" not in sys.argv: threading.Thread(target=end_with_stdin, daemon=True).start()
@@ -66,6 +67,21 @@ async def start_and(body, log_path: Path, **options: object) -> None:
 
 async def nothing(_engine) -> None:
     return
+
+
+def test_an_engine_does_not_get_the_keys_of_providers(use, tmp_path, monkeypatch):
+    monkeypatch.setenv("GROQ_API_KEY", "sk-planted-secret")
+    monkeypatch.setenv("OTHERS", "stay")
+    use("chatty")
+
+    async def run():
+        async with engines.running("small", {}, tmp_path / "log", withheld={"GROQ_API_KEY"}):
+            pass
+
+    asyncio.run(run())
+    said = (tmp_path / "log").read_text()
+    assert "'OTHERS': 'stay'" in said
+    assert "sk-planted-secret" not in said
 
 
 def test_an_engine_is_reachable_in_the_body_and_gone_after_it(use, tmp_path):

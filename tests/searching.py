@@ -1,0 +1,52 @@
+"""Everything that a folder of files holds, unpacked: what is searched for must not hide in a compressed column."""
+
+import sqlite3
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import polars as pl
+
+
+def holding(folder: Path, *needles: bytes) -> list[Path]:
+    """Files below `folder` that hold one of these, in their bytes or in what those stand for."""
+    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    return [path for path in files if any(needle in part for part in contents(path) for needle in needles)]
+
+
+def contents(path: Path) -> Iterator[bytes]:
+    """A file's bytes, and every value in it where it is a table or a database."""
+    yield path.read_bytes()
+    if path.suffix == ".parquet":
+        yield from _values(pl.read_parquet(path).iter_rows())
+    elif path.suffix == ".duckdb":
+        with duckdb.connect(path, read_only=True) as con:
+            for (name,) in con.sql("SELECT table_name FROM information_schema.tables").fetchall():
+                yield from _values(con.sql(f'SELECT * FROM "{name}"').fetchall())  # noqa: S608 - names of a catalogue
+    elif path.suffix == ".db":
+        with sqlite3.connect(path) as con:
+            for (name,) in con.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
+                yield from _values(con.execute(f'SELECT * FROM "{name}"'))  # noqa: S608 - as above
+        con.close()
+    elif zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as packed:
+            yield from map(packed.read, packed.namelist())
+
+
+def _values(rows: Iterator[tuple[object, ...]] | list[tuple[object, ...]]) -> Iterator[bytes]:
+    for row in rows:
+        for value in row:
+            if isinstance(value, bytes):
+                yield value
+                yield _inflated(value)
+            else:
+                yield str(value).encode()
+
+
+def _inflated(value: bytes) -> bytes:
+    try:
+        return zlib.decompress(value)
+    except zlib.error:
+        return b""
