@@ -137,7 +137,7 @@ async def record_run(
                 await load.apply(scenario, f"{plan.night.seed}/{run.id}", sending.start)
     outcome = "finished" if sending.stopped is None else "stopped"
     seen = {"hardware": {**hardware.facts(), "sampling": sampled.facts()}} if sampled else {}
-    return store.close(outcome, sending.stopped, clock=facts.clock(transport.wall), **seen)
+    return store.close(outcome, sending.stopped, clock=facts.clock(transport), **seen)
 
 
 @contextmanager
