@@ -98,7 +98,7 @@ def draft(plan: Plan, run: Run, url: str | None, engine: dict[str, Any] | None, 
 def clock(transport: StampedTransport) -> dict[str, int]:
     """How well the kernel's stamps, which are of the wall clock, could be mapped to the monotonic one.
 
-    `sent_by_kernel` requests have the kernel's stamp of their first packet, `sent_by_user` ours from before a write.
+    `sent_by_kernel` requests have the kernel's stamp of their first packet, `sent_by_user` ours.
     """
     wall = transport.wall
     return {

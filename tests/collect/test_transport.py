@@ -253,13 +253,13 @@ def test_the_kernel_stamps_a_request_between_the_call_and_the_answer(size):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="transmit stamps of the kernel are Linux' own")
 def test_a_transmit_stamp_that_comes_late_is_taken_and_keeps_no_read_waiting(monkeypatch):
-    newest, asked = departure._newest, []
+    following, asked = departure._next, []
 
     def late(connection):
         asked.append(connection)
-        return newest(connection) if len(asked) > 1 else None
+        return following(connection) if len(asked) > 1 else None
 
-    monkeypatch.setattr(departure, "_newest", late)
+    monkeypatch.setattr(departure, "_next", late)
     monkeypatch.setattr("pipeline.collect.transport.connection.LOOK_EVERY_S", 3600.0)
     with serving([0.1, *[step for part in chunked(*[b"x"] * 5) for step in (part, 0.01)]]) as server:
         first, second = send(server.url, times=2, timeout=30.0)

@@ -46,22 +46,22 @@ def send(connection: socket.socket, message: bytes) -> int:
 
 
 def note(connection: socket.socket, wall: WallClock, recording: Recording) -> bool:
-    """Take a request's stamp if it is there by now, which must lie between our own and now."""
-    ancillary, asked_ns = _newest(connection), recording.sent_ns
-    if ancillary is None or asked_ns is None:
-        return False
-    stamp = wall.stamp(ancillary, time.monotonic_ns())
-    if stamp is not None:
-        recording.sent_ns, recording.is_sent_stamped = max(stamp, asked_ns), True
-    return True
+    """Take a request's stamp if it is there by now, which lies between our own and now; False while it is not."""
+    asked_ns = recording.sent_ns or 0
+    while (ancillary := _next(connection)) is not None:
+        stamp = wall.stamp(ancillary, time.monotonic_ns())
+        if stamp is None:  # the wall clock was set
+            return True
+        if stamp >= asked_ns - wall.error_ns:  # else of an earlier request
+            recording.sent_ns, recording.is_sent_stamped = max(stamp, asked_ns), True
+            return True
+    return False
 
 
-def _newest(connection: socket.socket) -> Ancillary | None:
-    """The newest stamp in the error queue, as a read would bring it; None while there is none."""
-    found = None
+def _next(connection: socket.socket) -> Ancillary | None:
+    """The next stamp in the error queue, as a read would bring it; None while there is none."""
     try:
-        while True:
-            _, ancillary, _, _ = connection.recvmsg(1, _STAMP_BYTES, socket.MSG_ERRQUEUE)
-            found = [one for one in ancillary if one[:2] == (socket.SOL_SOCKET, SO_TIMESTAMPNS)] or found
+        _, ancillary, _, _ = connection.recvmsg(1, _STAMP_BYTES, socket.MSG_ERRQUEUE)
     except OSError:  # empty; what else is wrong with the socket, the next read says
-        return found
+        return None
+    return [one for one in ancillary if one[:2] == (socket.SOL_SOCKET, SO_TIMESTAMPNS)]
