@@ -10,7 +10,7 @@ import msgspec
 from pipeline import plan as plans
 from pipeline import trace
 from pipeline.collect import engines, host
-from pipeline.collect.transport.clock import WallClock
+from pipeline.collect.transport import StampedTransport
 from pipeline.plan import Plan, Run
 
 
@@ -102,9 +102,19 @@ def draft(plan: Plan, run: Run, url: str | None, engine: dict[str, Any] | None, 
     )
 
 
-def clock(wall: WallClock) -> dict[str, int]:
-    """How well the kernel's stamps, which are of the wall clock, could be mapped to the monotonic one."""
-    return {"wall_offset_ns": wall.offset_ns, "mapping_error_ns": wall.error_ns, "wall_steps": wall.steps}
+def clock(transport: StampedTransport) -> dict[str, int]:
+    """How well the kernel's stamps, which are of the wall clock, could be mapped to the monotonic one.
+
+    `sent_by_kernel` requests have the kernel's stamp of their first packet, `sent_by_user` ours.
+    """
+    wall = transport.wall
+    return {
+        "wall_offset_ns": wall.offset_ns,
+        "mapping_error_ns": wall.error_ns,
+        "wall_steps": wall.steps,
+        "sent_by_kernel": transport.sent_by["kernel"],
+        "sent_by_user": transport.sent_by["user"],
+    }
 
 
 def _as_served(one: trace.Target, engine: dict[str, Any] | None) -> trace.Target:

@@ -147,7 +147,7 @@ async def record_run(
             with ungrouped():
                 await load.apply(scenario, f"{plan.night.seed}/{run.id}", sending.start)
     seen = {"hardware": {**hardware.facts(), "sampling": sampled.facts()}} if sampled else {}
-    return store.close(sending.outcome, sending.stopped, clock=facts.clock(transport.wall), **seen)
+    return store.close(sending.outcome, sending.stopped, clock=facts.clock(transport), **seen)
 
 
 @contextmanager

@@ -2,10 +2,13 @@
 
 import os
 import random
+import select
 import shutil
+import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 
 import pytest
 
@@ -32,13 +35,39 @@ def collector(layout, path, *options):
     )  # fmt: skip
 
 
+COLLECTORS = """
+import os, sys
+import pipeline.cli, pipeline.collect.night
+for line in sys.stdin:
+    if (process := os.fork()) == 0:
+        os._exit(pipeline.cli.main(["collect", "--quiet", "--plan", line.strip()]))
+    print(process, flush=True)
+    print(os.waitpid(process, 0)[1], flush=True)
+"""
+"""Starts one collector a line, and says its id and how it ended. To import takes longer than most of them live."""
+
+
+@contextmanager
+def collectors(layout):
+    environment = {**os.environ, "P_API_KEY": "k", "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", COLLECTORS]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(command, env=environment, cwd=layout.data.parent, bufsize=0, **pipes) as parent:
+        yield parent
+
+
+def is_alive(parent):
+    """Whether the collector in progress has not ended."""
+    return not select.select([parent.stdout], [], [], 0)[0]
+
+
 def bodies(requests):
     return [request.partition(b"\r\n\r\n")[2] for request in requests]
 
 
-def wait_until_asked(server, process, count):
-    """Wait for the `count`-th request; the process may end before."""
-    while len(server.requests) < count and process.poll() is None:
+def wait_until_asked(server, parent, count):
+    """Wait for the `count`-th request; the collector may end before."""
+    while len(server.requests) < count and is_alive(parent):
         time.sleep(0.001)
 
 
@@ -53,14 +82,16 @@ def test_kills_at_random_instants_lose_the_requests_in_flight_and_no_other(layou
     kept = set()
     with serving([HELLO[0], 0.004, *HELLO[1:3], 0.004, *HELLO[3:]]) as server:
         path = plans.write(tmp_path, server.url, rounds=1000, **SHAPE)
-        for _ in range(KILLS):
-            process = collector(layout, path, "--quiet")
-            wait_until_asked(server, process, len(server.requests) + instants.randint(1, 20))
-            time.sleep(instants.uniform(0, 0.02))
-            assert process.poll() is None, process.communicate()[1]
-            process.kill()
-            process.communicate()
-            kept |= journalled(layout.traces)
+        with collectors(layout) as parent:
+            for _ in range(KILLS):
+                parent.stdin.write(f"{path}\n".encode())
+                process = int(parent.stdout.readline())
+                wait_until_asked(server, parent, len(server.requests) + instants.randint(1, 20))
+                time.sleep(instants.uniform(0, 0.02))
+                assert is_alive(parent)
+                os.kill(process, signal.SIGKILL)
+                assert int(parent.stdout.readline()) == signal.SIGKILL
+                kept |= journalled(layout.traces)
         again = collector(layout, plans.write(tmp_path, server.url, **SHAPE))
         _, told = again.communicate()
         assert again.returncode == 0, told

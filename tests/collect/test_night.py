@@ -82,6 +82,7 @@ def test_a_manifest_says_how_well_the_clocks_were_mapped(layout, tmp_path):
         (manifest,) = collect(layout, plans.write(tmp_path, server.url))
     assert 0 < manifest.clock["mapping_error_ns"] < 1_000_000
     assert manifest.clock["wall_steps"] == 0
+    assert manifest.clock["sent_by_kernel"] + manifest.clock["sent_by_user"] == manifest.requests_recorded
 
 
 def test_every_round_is_recorded_and_targets_take_turns(layout, tmp_path):

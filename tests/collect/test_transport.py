@@ -13,7 +13,15 @@ import httpx
 import pytest
 import uvloop
 
-from pipeline.collect.transport import BODY_LIMIT, HEAD_LIMIT, Recording, RequestFailed, StampedTransport, clock
+from pipeline.collect.transport import (
+    BODY_LIMIT,
+    HEAD_LIMIT,
+    Recording,
+    RequestFailed,
+    StampedTransport,
+    clock,
+    departure,
+)
 from tests import certificates, proxies
 from tests.servers import HEAD, chunked, serving
 
@@ -230,6 +238,43 @@ def test_the_kernel_stamps_reads_and_its_stamps_lie_before_ours():
     assert min(delays) >= 0
     assert statistics.median(delays) < 5_000_000
     assert all(stamp > recording.sent_ns for stamp in recording.stamps_ns)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="transmit stamps of the kernel are Linux' own")
+@pytest.mark.parametrize("size", [2, 100_000])
+def test_the_kernel_stamps_a_request_between_the_call_and_the_answer(size):
+    called = time.monotonic_ns()
+    with serving([0.1, *chunked(b"x")]) as server:
+        first, second = send(server.url, times=2, content=b"x" * size)
+        assert server.requests[0].endswith(b"x" * size)
+    assert (first.is_sent_stamped, second.is_sent_stamped) == (True, True)
+    assert called < first.sent_ns < first.stamps_ns[0] < second.sent_ns < second.stamps_ns[0]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="transmit stamps of the kernel are Linux' own")
+def test_a_transmit_stamp_that_comes_late_is_taken_and_keeps_no_read_waiting(monkeypatch):
+    following, asked = departure._next, []
+
+    def late(connection):
+        asked.append(connection)
+        return following(connection) if len(asked) > 1 else None
+
+    monkeypatch.setattr(departure, "_next", late)
+    monkeypatch.setattr("pipeline.collect.transport.connection.LOOK_EVERY_S", 3600.0)
+    with serving([0.1, *[step for part in chunked(*[b"x"] * 5) for step in (part, 0.01)]]) as server:
+        first, second = send(server.url, times=2, timeout=30.0)
+    assert [(one.outcome, body(one), one.is_sent_stamped) for one in (first, second)] == [
+        ("ended", b"xxxxx", True)
+    ] * 2
+
+
+def test_without_a_transmit_stamp_ours_from_before_the_write_is_used_and_said(monkeypatch):
+    monkeypatch.setattr(departure, "enable", lambda _: False)
+    called = time.monotonic_ns()
+    with serving(chunked(b"x")) as server:
+        recording = only(server.url)
+    assert not recording.is_sent_stamped
+    assert called < recording.sent_ns < recording.stamps_ns[0]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="receive stamps of the kernel are Linux' own")

@@ -46,7 +46,7 @@ class StampedTransport(httpx.AsyncBaseTransport):
     """Sends requests whose `extensions["recording"]` is a `Recording`, and fills that.
 
     Responses are returned whole. `verify` defaults to the certificates that httpx trusts (`SSL_CERT_FILE`
-    and `SSL_CERT_DIR` are respected).
+    and `SSL_CERT_DIR` are respected). `sent_by` counts what stamped the requests themselves.
     """
 
     def __init__(self, verify: ssl.SSLContext | None = None) -> None:
@@ -54,6 +54,7 @@ class StampedTransport(httpx.AsyncBaseTransport):
         self._stamping = clock.keeping()
         self._tls = verify
         self._idle: dict[Origin, list[Connection]] = defaultdict(list)
+        self.sent_by = {"kernel": 0, "user": 0}
         self._proxies: dict[Origin, Proxy | None] = {}
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -73,6 +74,8 @@ class StampedTransport(httpx.AsyncBaseTransport):
         except asyncio.CancelledError:
             connection.give_up()
             raise
+        finally:
+            self.sent_by["kernel" if recording.is_sent_stamped else "user"] += 1
         if not connection.is_closed:
             self._idle[origin].append(connection)
         if recording.outcome != "ended":

@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass
 
 # Linux' SO_TIMESTAMPNS; the socket module does not name it. Its control message has the same number.
-_SO_TIMESTAMPNS = 35
+SO_TIMESTAMPNS = 35
 _TIMESPEC = struct.Struct("qq")
 _timespec = _TIMESPEC.unpack
 ANCILLARY_BYTES = socket.CMSG_SPACE(_TIMESPEC.size) if hasattr(socket, "CMSG_SPACE") else 0
@@ -29,7 +29,7 @@ def enable(connection: socket.socket) -> bool:
     if sys.platform != "linux" or sys.maxsize < 2**32:  # elsewhere the option has another number, or another form
         return False
     try:
-        connection.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
+        connection.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
     except OSError:
         return False
     return True

@@ -3,11 +3,12 @@
 import asyncio
 import socket
 import ssl
+from collections.abc import Callable
 from time import monotonic_ns
 
 import httptools
 
-from pipeline.collect.transport import clock
+from pipeline.collect.transport import clock, departure
 from pipeline.collect.transport.clock import ANCILLARY_BYTES, WallClock
 from pipeline.collect.transport.framing import Response
 from pipeline.collect.transport.recording import Recording
@@ -36,7 +37,7 @@ class Connection:
         self._unsent = b""
         self._is_reading = self._is_writing = False
         self._loop = asyncio.get_running_loop()
-        clock.enable(connected)
+        self._stamps_sends = clock.enable(connected) and departure.enable(connected)
         connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def is_quiet(self) -> bool:
@@ -56,13 +57,30 @@ class Connection:
         self._over = over = self._loop.create_future()
         self._unsent = self._tls.encrypt(message) if self._tls else message
         if not self._is_reading:
-            self._is_reading = True
-            self._loop.add_reader(self._socket, self._on_readable)
+            self._read_with(self._on_readable)
         if self._look_next is None:
             self._look_next = self._loop.call_later(LOOK_EVERY_S, self._look)
         recording.sent_ns = monotonic_ns()
-        self._write()
+        if self._stamps_sends:
+            self._write(departure.send)
+            if not departure.note(self._socket, self._wall, recording):
+                self._read_with(self._on_departure)
+        else:
+            self._write()
         return over
+
+    def _on_departure(self) -> None:
+        """The request went later than it was written, or its answer is here: libuv watches this socket no more."""
+        response = self._response
+        has_departed = response is None or departure.note(self._socket, self._wall, response.recording)
+        self._loop.call_soon(self._read_with, self._on_readable if has_departed else self._on_departure)
+        self._on_readable()
+
+    def _read_with(self, reader: Callable[[], None]) -> None:
+        if not self.is_closed:
+            self._loop.remove_reader(self._socket)
+            self._loop.add_reader(self._socket, reader)
+            self._is_reading = True
 
     def _look(self) -> None:
         """Read unasked: libuv says nothing more of a socket whose reset came together with its last bytes."""
@@ -71,10 +89,10 @@ class Connection:
             self._look_next = self._loop.call_later(LOOK_EVERY_S, self._look)
             self._on_readable()
 
-    def _write(self) -> None:
+    def _write(self, send: Callable[[socket.socket, bytes], int] = socket.socket.send) -> None:
         """Write what the socket takes now, and come back for the rest."""
         try:
-            sent = self._socket.send(self._unsent)
+            sent = send(self._socket, self._unsent)
         except (BlockingIOError, InterruptedError):
             sent = 0
         except OSError as error:
@@ -86,12 +104,11 @@ class Connection:
         self._wait_to_write(bool(self._unsent))
 
     def _wait_to_write(self, is_wanted: bool) -> None:
-        if is_wanted != self._is_writing:
-            self._is_writing = is_wanted
-            if is_wanted:
-                self._loop.add_writer(self._socket, self._write)
-            else:
-                self._loop.remove_writer(self._socket)
+        if is_wanted and not self._is_writing:
+            self._loop.add_writer(self._socket, self._write)
+        elif self._is_writing and not is_wanted:
+            self._loop.remove_writer(self._socket)
+        self._is_writing = is_wanted
 
     def _on_readable(self) -> None:
         try:

@@ -14,6 +14,8 @@ class Recording:
 
     `stamps_ns` holds the best stamp of each read: the kernel's, mapped to the monotonic clock, where it gave
     one, else `user_ns`, taken in this process right after the read returned; `user_stamps` counts the latter.
+    `sent_ns` is the kernel's stamp of the packet with the request's first bytes where `is_sent_stamped`, else our
+    own from before the write.
     """
 
     connect_started_ns: int | None = None
@@ -22,6 +24,7 @@ class Recording:
     tls_ns: int | None = None
     is_connection_reused: bool | None = None
     sent_ns: int | None = None
+    is_sent_stamped: bool = False
     stamps_ns: MutableSequence[int] = field(default_factory=list)
     user_ns: MutableSequence[int] = field(default_factory=list)
     wire_bytes: MutableSequence[int] = field(default_factory=list)
