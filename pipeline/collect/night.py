@@ -19,7 +19,7 @@ from filelock import FileLock, Timeout
 
 from pipeline import plan as plans
 from pipeline import trace
-from pipeline.collect import engines, facts, loop, schedule
+from pipeline.collect import engines, facts, loop, schedule, sweeping
 from pipeline.collect.calibrate import calibrate
 from pipeline.collect.money import Purse
 from pipeline.collect.run import Endpoint, Progress, limiter, record_run
@@ -167,18 +167,31 @@ async def _record_target(
 ) -> list[trace.Manifest]:
     """Record a target's runs of one round. Where its engine fails, the runs left are kept as failed."""
     recorded: list[trace.Manifest] = []
-    name, round_ = runs[0].target, runs[0].round
+    left, name, round_ = runs, runs[0].target, runs[0].round
     log = this.layout.traces / f"night={this.night}" / f"target={name}" / f"engine.r{round_:02d}.log"
     try:
         async with _endpoint(this, name, log) as endpoint:
-            for run in runs:
-                recorded.append(await record_run(this.layout.traces, run, endpoint, purse, progress))  # noqa: PERF401 - one after the other, and what is done must survive an error
+            for number, run in enumerate(runs):
+                left = runs[number:]
+                if why := _reason_to_stop(this, run):
+                    progress.skip(schedule.size(this.plan, run))
+                    progress.say(f"{name}: {run.scenario} is not measured, {why}")
+                    continue
+                recorded.append(await record_run(this.layout.traces, run, endpoint, purse, progress))
+                left = runs[number + 1 :]
     except engines.EngineError as error:
-        for run in runs[len(recorded) :]:
+        for run in left:
             progress.skip(schedule.size(this.plan, run))
             store = RunStore(this.layout.traces, facts.draft(this.plan, run, None, None, time.monotonic_ns()))
             recorded.append(store.close("failed", str(error)))
     return recorded
+
+
+def _reason_to_stop(this: Collection, run: Run) -> str | None:
+    """Why a level of a sweep is not measured any more; what earlier collections of the night recorded counts."""
+    if this.plan.scenarios[run.scenario].sweep is None:
+        return None
+    return sweeping.reason_to_stop(this.plan, run, trace.manifests(this.layout.traces, this.night))
 
 
 @contextlib.asynccontextmanager

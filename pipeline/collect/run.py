@@ -5,13 +5,13 @@ import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from pipeline import plan as plans
 from pipeline import trace
-from pipeline.collect import asking, facts, hardware, load, retry
+from pipeline.collect import asking, facts, hardware, load, retry, sweeping
 from pipeline.collect.engine_metrics import scraping
 from pipeline.collect.limits import Limiter, LimitReachedError
 from pipeline.collect.money import Purse
@@ -19,7 +19,7 @@ from pipeline.collect.recorder import Job, Trace, record, request_id
 from pipeline.collect.store import RunStore
 from pipeline.collect.transport import StampedTransport
 from pipeline.errors import ungrouped
-from pipeline.plan import Closed, Plan, Run
+from pipeline.plan import Open, Plan, Run
 from pipeline.progress import Step, tell
 
 SCRAPE_S = 1.0
@@ -79,6 +79,7 @@ class _Sending:
     limiter: Limiter
     progress: Progress
     stopped: str | None = None
+    measured: list[dict[str, Any]] = field(default_factory=list)
 
     async def start(self, index: int, scheduled_ns: int) -> None:
         """Make request `index`; where the server refuses it for now, again after the wait that it asks for."""
@@ -87,7 +88,7 @@ class _Sending:
             if not await self._may_send():
                 self.progress.skip(1)
                 return
-            if attempt > 1 or isinstance(self.job.scenario, Closed):
+            if attempt > 1 or not isinstance(self.job.scenario, Open):
                 scheduled_ns = time.monotonic_ns()  # a closed loop's request is due when it may be sent
             self.store.begin(request_id(self.job.run, index, attempt))
             taken = await record(self.transport, self.job, index, scheduled_ns, attempt)
@@ -111,6 +112,8 @@ class _Sending:
 
     def _keep(self, taken: Trace) -> None:
         self.store.append(taken)
+        if not taken.request["is_warmup"]:
+            self.measured.append({name: taken.request[name] for name in sweeping.ENVELOPE})
         self.purse.settle(self.job.run, taken.request, taken.reads.payloads)
         self.limiter.learn(taken.status, taken.headers, self.job.most_tokens)
 
@@ -137,6 +140,9 @@ async def record_run(
                 await load.apply(scenario, f"{plan.night.seed}/{run.id}", sending.start)
     outcome = "finished" if sending.stopped is None else "stopped"
     seen = {"hardware": {**hardware.facts(), "sampling": sampled.facts()}} if sampled else {}
+    if scenario.sweep:
+        paced = sweeping.pace(sending.measured, sweeping.most_ms(plan, run))
+        seen["load"] = {**facts.load(plan, run), sweeping.PACE: paced}
     return store.close(outcome, sending.stopped, clock=facts.clock(transport.wall), **seen)
 
 
