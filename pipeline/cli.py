@@ -202,14 +202,14 @@ def _build(options: argparse.Namespace) -> int:
 
     layout = Layout.from_environment()
     wanted = [options.night] if options.night else trace.nights(layout.traces)
-    if not options.night:
-        publish.build_releases(layout, again=True)
-    if not wanted:
+    released = {} if options.night else publish.build_releases(layout, again=True)
+    if not wanted and not released:
         raise TraceError(
             f"{layout.traces}: no night was recorded yet; `make demo` or `tokenclock collect` records one"
         )
     built = {str(night): publish.build_night(layout, night) for night in wanted}
     lines = [f"{night}: " + ", ".join(f"{name} {n}" for name, n in rows.items()) for night, rows in built.items()]
+    lines += [f"release {name}: {rows} rows" for name, rows in released.items()]
     for night in wanted:
         if gone := expiry.of(layout.traces, night):
             sys.stderr.write(f"{night}: kept as it was built, {gone.said}\n")

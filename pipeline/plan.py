@@ -9,7 +9,7 @@ import itertools
 import math
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from difflib import get_close_matches
@@ -28,6 +28,7 @@ DEFAULT = Path(__file__).with_name("plan.toml")
 Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9-]*$")]
 Count = Annotated[int, msgspec.Meta(ge=1)]
 Usd = Annotated[float, msgspec.Meta(ge=0)]
+Share = Annotated[float, msgspec.Meta(gt=0, lt=1)]
 Seconds = Annotated[float, msgspec.Meta(gt=0)]
 Milliseconds = Annotated[float, msgspec.Meta(gt=0)]
 
@@ -147,6 +148,7 @@ class _Load(_Stanza, frozen=True, kw_only=True, tag_field="kind"):
     warmup_requests: Annotated[int, msgspec.Meta(ge=0)]
     timeout_s: Seconds
     slo: Name | None = None
+    sweep: str | None = None
 
 
 class Closed(_Load, frozen=True, kw_only=True, tag="closed"):
@@ -156,7 +158,6 @@ class Closed(_Load, frozen=True, kw_only=True, tag="closed"):
     """
 
     concurrency: Count
-    sweep: str | None = None
 
     @property
     def most_in_flight(self) -> int:
@@ -181,6 +182,31 @@ class Open(_Load, frozen=True, kw_only=True, tag="open"):
         return self.max_in_flight
 
 
+class Offline(_Load, frozen=True, kw_only=True, tag="offline"):
+    """All requests at once: how much a system delivers that is never short of work."""
+
+    @property
+    def concurrency(self) -> int:
+        """A stream for every request."""
+        return self.requests
+
+    @property
+    def most_in_flight(self) -> int:
+        """Requests in flight at once, at most."""
+        return max(self.requests, self.warmup_requests)
+
+
+class Until(_Stanza, frozen=True, kw_only=True):
+    """When a sweep ends before its last level. Collecting decides, and it parses nothing: see `collect.sweeping`.
+
+    `gain_under`: answers a second rose by less than this share over the level before. `slo_kept_under`: less than
+    this share of the answers came within the longest time that the SLO allows.
+    """
+
+    gain_under: Share
+    slo_kept_under: Share
+
+
 class Sweep(_Stanza, frozen=True, kw_only=True, tag="sweep", tag_field="kind"):
     """A closed loop at one concurrency after the other.
 
@@ -195,6 +221,12 @@ class Sweep(_Stanza, frozen=True, kw_only=True, tag="sweep", tag_field="kind"):
     warmup_per_stream: Annotated[int, msgspec.Meta(ge=0)]
     timeout_s: Seconds
     slo: Name | None = None
+    until: Until | None = None
+
+    @property
+    def loads(self) -> Sequence[float]:
+        """What its levels differ in."""
+        return self.concurrencies
 
     def levels(self, name: str) -> dict[str, Closed]:
         """The scenarios that the sweep stands for, by name."""
@@ -212,7 +244,48 @@ class Sweep(_Stanza, frozen=True, kw_only=True, tag="sweep", tag_field="kind"):
         }
 
 
-Scenario = Closed | Open
+class Rates(_Stanza, frozen=True, kw_only=True, tag="rates", tag_field="kind"):
+    """An open loop at one rate after the other: to the knee, where answers no longer keep pace with arrivals.
+
+    Each level becomes a scenario `<name>-<rate>` (0.5 is 0-5). Its arrivals go on for `seconds`, and until there
+    are `requests_at_least`, after `warmup_requests`.
+    """
+
+    title: str
+    rates_req_s: Annotated[list[Annotated[float, msgspec.Meta(gt=0)]], msgspec.Meta(min_length=1)]
+    arrivals: Literal["poisson", "constant"]
+    max_in_flight: Count
+    seconds: Seconds
+    requests_at_least: Count
+    warmup_requests: Annotated[int, msgspec.Meta(ge=0)]
+    timeout_s: Seconds
+    slo: Name | None = None
+    until: Until | None = None
+
+    @property
+    def loads(self) -> Sequence[float]:
+        """What its levels differ in."""
+        return self.rates_req_s
+
+    def levels(self, name: str) -> dict[str, Open]:
+        """The scenarios that it stands for, by name."""
+        return {
+            f"{name}-{rate:g}".replace(".", "-"): Open(
+                title=f"{self.title}, {rate:g} requests a second",
+                rate_req_s=rate,
+                arrivals=self.arrivals,
+                max_in_flight=self.max_in_flight,
+                requests=max(self.requests_at_least, math.ceil(self.seconds * rate)),
+                warmup_requests=self.warmup_requests,
+                timeout_s=self.timeout_s,
+                slo=self.slo,
+                sweep=name,
+            )
+            for rate in self.rates_req_s
+        }
+
+
+Scenario = Closed | Open | Offline
 
 
 class Limits(_Stanza, frozen=True, kw_only=True):
@@ -320,7 +393,7 @@ _SECTIONS: dict[str, Any] = {
     "workloads": Workload,
     "probes": Probe,
     "slos": Slo,
-    "scenarios": Closed | Open | Sweep,
+    "scenarios": Closed | Open | Offline | Sweep | Rates,
     "providers": Provider,
     "hosts": Subprocess | Ssh,
     "targets": Target,
@@ -340,6 +413,7 @@ class Plan:
     probes: Mapping[str, Probe]
     slos: Mapping[str, Slo]
     scenarios: Mapping[str, Scenario]
+    sweeps: Mapping[str, Sweep | Rates]
     providers: Mapping[str, Provider]
     hosts: Mapping[str, Host]
     targets: Mapping[str, Target]
@@ -407,8 +481,10 @@ def _probed(parsed: dict[str, Any], path: Path) -> dict[str, Any]:
 
 def _swept(parsed: dict[str, Any], path: Path) -> dict[str, Any]:
     """Put the levels of a sweep where the sweep is named."""
+    sweeps = {name: one for name, one in parsed["scenarios"].items() if isinstance(one, Sweep | Rates)}
+    _refuse_unordered(sweeps, path)
     named: dict[str, dict[str, Scenario]] = {
-        name: {**one.levels(name)} if isinstance(one, Sweep) else {name: one}
+        name: {**sweeps[name].levels(name)} if name in sweeps else {name: one}
         for name, one in parsed["scenarios"].items()
     }
     targets = {
@@ -423,7 +499,17 @@ def _swept(parsed: dict[str, Any], path: Path) -> dict[str, Any]:
             f"{path}: a scenario bears the name of a sweep's level (`<sweep>-<concurrency>`); rename one of "
             + ", ".join(named)
         )
-    return {**parsed, "scenarios": scenarios, "targets": targets}
+    return {**parsed, "scenarios": scenarios, "sweeps": sweeps, "targets": targets}
+
+
+def _refuse_unordered(sweeps: Mapping[str, Sweep | Rates], path: Path) -> None:
+    """A sweep that ends by itself goes upwards."""
+    for name, one in sweeps.items():
+        if one.until and list(one.loads) != sorted(set(one.loads)):
+            raise PlanError(
+                f"{path}: [scenarios.{name}]: with `until` each level must be above the one before it; "
+                f"write {sorted(set(one.loads))}"
+            )
 
 
 def _stanza(raw: object, kind: Any, path: Path, name: str) -> Any:
@@ -628,7 +714,7 @@ class Estimate:
     usd: float | None
 
 
-TOKENS_PER_WORD = 1.7  # deliberately high for English prose with chat template, so that bills surprise downwards
+TOKENS_PER_WORD = 2.5  # more than the 2.07 to 2.3 that our prompts have in Llama 3: bills shall surprise downwards
 
 
 def estimate(plan: Plan, name: str, night: date, environment: Mapping[str, str]) -> Estimate:

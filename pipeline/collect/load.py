@@ -6,7 +6,7 @@ import random
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 
-from pipeline.plan import Closed, Open, Scenario
+from pipeline.plan import Closed, Offline, Open, Scenario
 
 Start = Callable[[int, int], Awaitable[None]]
 """Makes request `index`, which is due at `scheduled_ns` of the monotonic clock, and returns when it is over."""
@@ -22,10 +22,10 @@ async def apply(scenario: Scenario, seed: str, start: Start) -> None:
     await closed(scenario, iter(range(warmup, warmup + planned)), start)
 
 
-async def closed(scenario: Closed, indices: Iterator[int], start: Start) -> None:
+async def closed(scenario: Closed | Offline, indices: Iterator[int], start: Start) -> None:
     """Keep `concurrency` requests in flight; each stream starts the next index when its last one ends.
 
-    A request is due the moment its stream is free.
+    A request is due the moment its stream is free. Offline every request has a stream, so all start at once.
     """
 
     async def stream() -> None:

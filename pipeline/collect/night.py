@@ -19,7 +19,7 @@ from filelock import FileLock, Timeout
 
 from pipeline import ledger, trace
 from pipeline import plan as plans
-from pipeline.collect import engines, facts, host, loop, redaction, schedule
+from pipeline.collect import engines, facts, host, loop, redaction, schedule, sweeping
 from pipeline.collect.calibrate import calibrate
 from pipeline.collect.money import Purse
 from pipeline.collect.run import Endpoint, Progress, limiter, record_run
@@ -200,17 +200,25 @@ async def _record_target(
 ) -> list[trace.Manifest]:
     """Record a target's runs of one round. Where engine or endpoint refuses, the rest is kept as such."""
     recorded: list[trace.Manifest] = []
-    name, round_ = runs[0].target, runs[0].round
+    left, name, round_ = runs, runs[0].target, runs[0].round
     log = this.layout.traces / f"night={this.night}" / f"target={name}" / f"engine.r{round_:02d}.log"
     try:
         async with _endpoint(this, name, log) as endpoint:
-            for run in runs:
+            for number, run in enumerate(runs):
+                left = runs[number:]
+                if why := _reason_to_stop(this, run):
+                    progress.skip(schedule.size(this.plan, run))
+                    progress.say(f"{name}: {run.scenario} is not measured, {why}")
+                    continue
                 recorded.append(await record_run(this.layout.traces, run, endpoint, purse, progress))
+                left = runs[number + 1 :]
                 if recorded[-1].outcome == "refused":
                     break
+            else:
+                left = []
     except engines.EngineError as error:
-        return recorded + _unsent(this, runs[len(recorded) :], "failed", str(error), progress)
-    return recorded + _unsent(this, runs[len(recorded) :], "refused", recorded[-1].error, progress)
+        return recorded + _unsent(this, left, "failed", str(error), progress)
+    return recorded + _unsent(this, left, "refused", recorded[-1].error if recorded else None, progress)
 
 
 def _unsent(
@@ -223,6 +231,13 @@ def _unsent(
         store = RunStore(this.layout.traces, facts.draft(this.plan, run, None, None, time.monotonic_ns()))
         closed.append(store.close(outcome, error))
     return closed
+
+
+def _reason_to_stop(this: Collection, run: Run) -> str | None:
+    """Why a level of a sweep is not measured any more; what earlier collections of the night recorded counts."""
+    if this.plan.scenarios[run.scenario].sweep is None:
+        return None
+    return sweeping.reason_to_stop(this.plan, run, trace.manifests(this.layout.traces, this.night))
 
 
 @contextlib.asynccontextmanager

@@ -11,7 +11,7 @@ from typing import Any
 
 from pipeline import plan as plans
 from pipeline import trace
-from pipeline.collect import asking, facts, hardware, load, retry
+from pipeline.collect import asking, facts, hardware, load, retry, sweeping
 from pipeline.collect.breaker import Breaker
 from pipeline.collect.engine_metrics import scraping
 from pipeline.collect.limits import Limiter, LimitReachedError
@@ -20,7 +20,7 @@ from pipeline.collect.recorder import Job, Trace, record, request_id
 from pipeline.collect.store import RunStore
 from pipeline.collect.transport import StampedTransport
 from pipeline.errors import ungrouped
-from pipeline.plan import Closed, Plan, Run
+from pipeline.plan import Open, Plan, Run
 from pipeline.progress import Step, tell
 
 SCRAPE_S = 1.0
@@ -81,6 +81,7 @@ class _Sending:
     progress: Progress
     breaker: Breaker = field(default_factory=Breaker)
     stopped: str | None = None
+    measured: list[dict[str, Any]] = field(default_factory=list)
     refused: bool = False
 
     @property
@@ -95,7 +96,7 @@ class _Sending:
             if not await self._may_send():
                 self.progress.skip(1)
                 return
-            if attempt > 1 or isinstance(self.job.scenario, Closed):
+            if attempt > 1 or not isinstance(self.job.scenario, Open):
                 scheduled_ns = time.monotonic_ns()  # a closed loop's request is due when it may be sent
             self.store.begin(request_id(self.job.run, index, attempt))
             taken = await record(self.transport, self.job, index, scheduled_ns, attempt)
@@ -119,6 +120,8 @@ class _Sending:
 
     def _keep(self, taken: Trace) -> None:
         self.store.append(taken)
+        if not taken.request["is_warmup"]:
+            self.measured.append({name: taken.request[name] for name in sweeping.ENVELOPE})
         self.purse.settle(self.job.run, taken.request, taken.reads.payloads)
         self.limiter.learn(taken.status, taken.headers, self.job.most_tokens)
         if said := self.breaker.said(taken.status, taken.reads.payloads):
@@ -147,6 +150,9 @@ async def record_run(
             with ungrouped():
                 await load.apply(scenario, f"{plan.night.seed}/{run.id}", sending.start)
     seen = {"hardware": {**hardware.facts(), "sampling": sampled.facts()}} if sampled else {}
+    if scenario.sweep:
+        paced = sweeping.pace(sending.measured, sweeping.most_ms(plan, run))
+        seen["load"] = {**facts.load(plan, run), sweeping.PACE: paced}
     return store.close(sending.outcome, sending.stopped, clock=facts.clock(transport), **seen)
 
 

@@ -9,18 +9,20 @@ from datetime import date
 
 from pipeline import plan as plans
 from pipeline import trace
+from pipeline.collect import sweeping
 from pipeline.plan import Plan, Run
 
 
 def due(plan: Plan, recorded: Sequence[trace.Manifest], night: date, targets: list[str]) -> list[Run]:
-    """The runs to record now: those of the plan's rounds that have not been finished.
+    """The runs to record now: those of the plan's rounds that have not been finished, and that are still worth it.
 
     When all have, another full set of rounds. Within a round targets take turns run by run, in an order drawn from
     the seed anew for each pass; the runs of an engine that we start for them stay together, at a place so drawn.
     """
     finished = {_coordinates(one) for one in recorded if one.outcome == "finished"}
     rounds = range(1, plan.night.rounds + 1)
-    wanted = plans.runs(plan, night, targets, list(rounds))
+    every = plans.runs(plan, night, targets, list(rounds))
+    wanted = [run for run in every if sweeping.reason_to_stop(plan, run, recorded) is None]
     missing = [run for run in wanted if (run.target, run.workload, run.scenario, run.round) not in finished]
     if not missing:
         last = max((one.round for one in recorded if one.target.name in targets), default=0)

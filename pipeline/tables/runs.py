@@ -23,7 +23,8 @@ COLUMNS = {
     "workload": "Prompts and lengths, as named in the plan",
     "scenario": "Shape of the load, as named in the plan",
     "round": "Pass over all targets within the night, from 1",
-    "load": "closed (each stream starts its next request when one ends) or open (requests start at a rate)",
+    "load": "closed (each stream starts its next request when one ends), open (requests start at a rate) or "
+    "offline (all start at once)",
     "concurrency": "Requests kept in flight; in an open loop at most",
     "rate_req_s": "Arrivals per second of an open loop; null in a closed one",
     "arrivals": "poisson or constant; null in a closed loop",

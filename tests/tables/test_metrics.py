@@ -156,3 +156,11 @@ def test_every_metric_reaches_its_table_its_comment_and_the_summary(words):
         assert metric.unit in tables.tables()[metric.table].columns[name]
     defined = set(made["summary"]["metric"])
     assert defined == set(metrics.METRICS) - {"ttft_cold_ms", "joules_per_token"}  # `test_hardware` has energy
+
+
+def test_offline_the_window_lies_between_the_first_request_and_the_last_end():
+    made = one_run(streams.GOLDEN, streams.GOLDEN, load={"scenario": {"kind": "offline"}})
+    (run,) = made["throughput"].to_dicts()
+    assert run["window_s"] == pytest.approx(2 + 1.05)
+    assert run["tokens_in_window"] == 62
+    assert set(made["requests"]["phase"]) == {"window"}

@@ -161,3 +161,10 @@ def rows_before_the_cut(path) -> int:
 def test_a_run_without_samples_has_no_such_file(tmp_path):
     assert trace.seal_samples(tmp_path, "the-run") == {}
     assert list(tmp_path.iterdir()) == []
+
+
+def test_where_a_rapl_counter_wraps_is_a_fact_of_the_manifest(tmp_path):
+    zone(tmp_path, "intel-rapl:0", "package-0", "123456")
+    zone(tmp_path, "intel-rapl:0:0", "dram", "77")
+    (tmp_path / "intel-rapl:0" / "max_energy_range_uj").write_text("262143328850\n")
+    assert rapl.facts(tmp_path) == {"rapl": {"package-0": 262_143_328_850, "package-0/dram": None}}
