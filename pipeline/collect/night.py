@@ -192,13 +192,20 @@ async def _record_target(
     try:
         async with _endpoint(this, name, log) as endpoint:
             for run in runs:
-                recorded.append(await record_run(this.layout.traces, run, endpoint, purse, progress))  # noqa: PERF401 - one after the other, and what is done must survive an error
+                recorded.append(await record_run(this.layout.traces, run, endpoint, purse, progress))
+                _check_running(endpoint)
     except engines.EngineError as error:
         for run in runs[len(recorded) :]:
             progress.skip(schedule.size(this.plan, run))
             store = RunStore(this.layout.traces, facts.draft(this.plan, run, None, None, time.monotonic_ns()))
             recorded.append(store.close("failed", str(error)))
     return recorded
+
+
+def _check_running(endpoint: Endpoint) -> None:
+    """An engine that has ended is not measured again."""
+    if (said := endpoint.ended()) is not None:
+        raise engines.EngineError(said)
 
 
 @contextlib.asynccontextmanager
@@ -213,4 +220,5 @@ async def _endpoint(this: Collection, name: str, log: Path) -> AsyncIterator[End
     log.parent.mkdir(parents=True, exist_ok=True)
     options = {key: value for key, value in one.engine.items() if key != "name"}
     async with engines.running(one.engine["name"], options, log_path=log) as engine:
-        yield Endpoint(engine.base_url, key, limits, msgspec.to_builtins(engine.facts), engine.metrics_url)
+        facts_of_it = msgspec.to_builtins(engine.facts)
+        yield Endpoint(engine.base_url, key, limits, facts_of_it, engine.metrics_url, engine.ended)

@@ -3,7 +3,7 @@
 import asyncio
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,13 +52,17 @@ class Progress:
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where a target's requests go: address, key, limiter; of an engine of ours its facts and its metrics page."""
+    """Where a target's requests go: address, key, limiter; of an engine of ours its facts and its metrics page.
+
+    `ended` says how an engine of ours ended on its own; None while it runs.
+    """
 
     url: str
     key: str | None
     limiter: Limiter
     engine: dict[str, Any] | None = None
     metrics_url: str | None = None
+    ended: Callable[[], str | None] = lambda: None
 
 
 def limiter(folder: Path, plan: Plan, target: str) -> Limiter:
@@ -120,7 +124,8 @@ async def record_run(
 ) -> trace.Manifest:
     """Warm up, then measure; every finished request goes to disk at once.
 
-    A run that its budget or its endpoint's limits end early is closed as `stopped`, with the reason.
+    A run that its budget or its endpoint's limits end early is closed as `stopped`, with the reason; one whose
+    engine ended in the middle as `failed`, with the engine's last words.
     """
     plan = purse.plan
     scenario, one = plan.scenarios[run.scenario], plan.targets[run.target]
@@ -135,9 +140,10 @@ async def record_run(
             sending = _Sending(transport, job, store, purse, endpoint.limiter, progress)
             with ungrouped():
                 await load.apply(scenario, f"{plan.night.seed}/{run.id}", sending.start)
-    outcome = "finished" if sending.stopped is None else "stopped"
+    broken = endpoint.ended()
+    outcome = "failed" if broken else "finished" if sending.stopped is None else "stopped"
     seen = {"hardware": {**hardware.facts(), "sampling": sampled.facts()}} if sampled else {}
-    return store.close(outcome, sending.stopped, clock=facts.clock(transport.wall), **seen)
+    return store.close(outcome, broken or sending.stopped, clock=facts.clock(transport.wall), **seen)
 
 
 @contextmanager

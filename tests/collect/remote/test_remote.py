@@ -111,7 +111,8 @@ def test_a_killed_engine_ends_its_requests_and_not_the_collection(layout, tmp_pa
     thread.join()
     (one,) = trace.manifests(layout.traces, tonight())
     assert errors == []
-    assert one.outcome == "finished"
+    assert one.outcome == "failed"
+    assert "engine simulator: ended with signal 9" in one.error
     requests, _ = trace.load(layout.traces, tonight())
     assert set(requests["outcome"]) >= {"ended", "not_connected"}
     assert is_gone(collector)
