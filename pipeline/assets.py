@@ -141,7 +141,8 @@ def _traces_metadata(layout: Layout, night: date, name: str, runs: list[trace.Ma
 def received(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
     """Open the night's letters. A refused one is put aside and told; it holds nobody up."""
     night, layout = night_of(context), Layout.from_environment()
-    opened = [inbox.open_letter(layout, path) for path in inbox.waiting(layout) if inbox.night_of(path) == night]
+    waiting = inbox.waiting(layout, settled=True)
+    opened = [inbox.open_letter(layout, path) for path in waiting if inbox.night_of(path) == night]
     refused = [f"{one.path}: {one.refused}" for one in opened if one.refused]
     for reason in refused:
         context.log.error(reason)

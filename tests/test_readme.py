@@ -47,7 +47,10 @@ def test_the_graph_of_the_readme_names_every_table():
     assert [name for name in tables.tables() if name not in graph] == []
 
 
-@pytest.mark.parametrize("command", ["demo", "collect", "build", "publish", "sql", "plan", "ui", "bundle", "ingest"])
+COMMANDS = ["demo", "collect", "build", "publish", "sql", "plan", "ui", "bundle", "ingest"]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_explains_itself(command, capsys):
     with pytest.raises(SystemExit) as ended:
         cli.main([command, "--help"])
