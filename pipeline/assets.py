@@ -25,6 +25,7 @@ NIGHTLY = dg.DailyPartitionsDefinition(start_date=FIRST_NIGHT, end_offset=1)
 OWNERS = ["team:tokenclock"]
 PREVIEW_ROWS = 5
 INTERRUPTED = "interrupted; finished requests are kept, and the next run goes on from there"
+RETRY_S = 10  # before a night that failed for now is tried again
 WAIT_S = 6 * 3600.0  # for another collection to end; what waits too long is not tonight any more
 
 
@@ -50,7 +51,7 @@ def traces(this: Plan, host: str | None = None) -> dg.AssetsDefinition:
         specs=[_traces_spec(this, name) for name in of_key.values()],
         can_subset=True,
         partitions_def=NIGHTLY,
-        retry_policy=dg.RetryPolicy(max_retries=2, delay=10),
+        retry_policy=dg.RetryPolicy(max_retries=2, delay=RETRY_S),
     )
     def collect(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any]]:
         """Record tonight's runs of the selected targets."""
@@ -64,7 +65,7 @@ def traces(this: Plan, host: str | None = None) -> dg.AssetsDefinition:
                 else:
                     recorded, seen = elsewhere.collect(context, collection, host, keys)
         except LineCutError as error:
-            raise dg.RetryRequested(max_retries=2, seconds_to_wait=10) from error
+            raise dg.RetryRequested(max_retries=2, seconds_to_wait=RETRY_S) from error
         except TokenclockError as error:
             raise dg.Failure(str(error), allow_retries=False) from error
         except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError) as error:
@@ -72,7 +73,7 @@ def traces(this: Plan, host: str | None = None) -> dg.AssetsDefinition:
             raise dg.Failure(INTERRUPTED, allow_retries=False) from error
         failed = [one for one in recorded if one.outcome == "failed"]
         if failed and context.retry_number < 2:
-            raise dg.RetryRequested(max_retries=2, seconds_to_wait=10) from RuntimeError(failed[0].error)
+            raise dg.RetryRequested(max_retries=2, seconds_to_wait=RETRY_S) from RuntimeError(failed[0].error)
         for name, key in keys.items():
             runs = [one for one in recorded if one.target.name == name]
             about = {**seen.get(name, {}), **_traces_metadata(layout, night, name, runs)}

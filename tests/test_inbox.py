@@ -6,6 +6,8 @@ import subprocess
 import sys
 import tarfile
 import time
+import zipfile
+from datetime import date
 from pathlib import Path
 
 import dagster as dg
@@ -135,6 +137,12 @@ def test_the_sensor_asks_for_the_night_of_each_letter_once(layout, letter, repos
     assert "nothing new lies in" in tick(repository).skip_message
 
 
+def test_a_letter_of_a_night_before_the_first_stays_where_it_is(layout, letter, repository, monkeypatch):
+    monkeypatch.setattr(inbox, "night_of", lambda _path: date(2020, 1, 1))
+    assert tick(repository).run_requests == []
+    assert letter.exists()
+
+
 def test_the_job_of_the_sensor_takes_the_letter_in_before_the_tables_are_built(
     layout, letter, monkeypatch, tmp_path
 ):
@@ -162,7 +170,8 @@ def wheels(tmp_path):
     """A folder with one wheel, and a lock that pins it."""
     folder = tmp_path / "wheels"
     folder.mkdir()
-    (folder / "tiny-1.0-py3-none-any.whl").write_bytes(b"a wheel")
+    with zipfile.ZipFile(folder / "tiny-1.0-py3-none-any.whl", "w") as wheel:
+        wheel.writestr("tiny.py", "SIZE = 1")
     lock = tmp_path / "lock"
     lock.write_text(LOCKED.format(trace.sha256(folder / "tiny-1.0-py3-none-any.whl")))
     return bundle.Wheels(folder, lock=lock)
@@ -174,7 +183,7 @@ def test_a_bundle_holds_the_wheels_that_its_python_needs_and_no_address(tmp_path
     with tarfile.open(out) as tar:
         files = {name.removeprefix("vault/"): tar.extractfile(name).read() for name in tar.getnames()}
     assert set(files) == {*made.files, "bundle.json"}
-    assert files["wheels/tiny-1.0-py3-none-any.whl"] == b"a wheel"
+    assert files["wheels/tiny-1.0-py3-none-any.whl"] == (wheels.folder / "tiny-1.0-py3-none-any.whl").read_bytes()
     assert b"tiny==1.0" in files["requirements.txt"]
     assert b"other" not in files["requirements.txt"]
     assert b"http" not in files["requirements.txt"]
@@ -235,3 +244,23 @@ def test_wheels_for_another_python_are_told_before_anything_is_installed(tmp_pat
     done = subprocess.run(program, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "the wheels are for 3.10: run python3.10 collect.py" in done.stderr
+
+
+def test_an_environment_is_made_from_the_wheels_even_where_python_comes_without_pip(tmp_path, wheels):
+    out = tmp_path / "vault.tar"
+    bundle.write(out, plan.load(fleets.write(tmp_path)), ["far"], wheels)
+    with tarfile.open(out) as tar:
+        tar.extractall(tmp_path, filter="data")
+    make = f"""
+import importlib.util, runpy
+find = importlib.util.find_spec
+importlib.util.find_spec = lambda name, *more: None if name == "ensurepip" else find(name, *more)
+collect = runpy.run_path({str(tmp_path / "vault" / "collect.py")!r})
+print(collect["environment"](collect["checked"]()["python_version"]))
+"""
+    made = subprocess.run(
+        [sys.executable, "-I", "-c", make], capture_output=True, text=True, check=True
+    ).stdout.strip()
+    look = [made, "-I", "-c", "import tiny, sys; print(tiny.SIZE, sys.prefix)"]
+    said = subprocess.run(look, capture_output=True, text=True, check=True).stdout.split()
+    assert said == ["1", str(tmp_path / "vault" / ".venv")]
