@@ -214,3 +214,30 @@ def test_only_what_records_is_sent(tmp_path):
     sent = dict(near.code.files())
     assert {name.split("/")[1] for name in sent} == {*near.code.PARTS, "_commit"}
     assert near.code.packed() == near.code.packed()
+
+
+OPENED = '{"__dagster_pipes_version": "0.1", "method": "opened", "params": {"extras": {}}}'
+
+
+def saying(folder, *lines):
+    """A far side that says these lines and ends."""
+    path = folder / "saying"
+    path.write_text("#!/bin/sh\nprintf '%s\\n' " + " ".join(f"'{line}'" for line in lines) + "\n")
+    path.chmod(0o755)
+    return f'kind = "subprocess"\npython = "{path}"'
+
+
+def test_a_line_that_is_cut_in_the_middle_of_a_parcel_leaves_nothing_of_it(layout, tmp_path):
+    host = saying(tmp_path, "Welcome!", OPENED, '{"__tokenclock_parcel": {"number": 1, "bytes": 1000}}', "no more")
+    with pytest.raises(line.LineCutError, match=r"broke off(?s:.*)Welcome!"):
+        collect(layout, fleets.write(tmp_path, host))
+    assert [path for path in layout.inbox.rglob("*") if path.is_file()] == []
+    assert list(layout.traces.rglob("*.parquet")) == []
+
+
+def test_a_parcel_that_was_damaged_on_the_line_is_put_aside(layout, tmp_path):
+    host = saying(tmp_path, OPENED, '{"__tokenclock_parcel": {"number": 1, "bytes": 10}}', "0123456789")
+    with pytest.raises(FarError, match=r"was refused: .*not a tar"):
+        collect(layout, fleets.write(tmp_path, host))
+    (kept,) = (layout.inbox / "refused").glob("*.tar")
+    assert kept.read_bytes() == b"0123456789"
