@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tarfile
@@ -20,6 +21,7 @@ from pipeline.collect.bundled import BundleError
 from pipeline.collect.night import tonight
 from pipeline.collect.parcel import LIST
 from pipeline.definitions import MAILED, defs, postman
+from tests.collect.engines.process_watch import is_gone
 from tests.collect.remote import fleets
 
 SHORT = {"requests": 2, "warmup": 0}
@@ -264,3 +266,22 @@ print(collect["environment"](collect["checked"]()["python_version"]))
     look = [made, "-I", "-c", "import tiny, sys; print(tiny.SIZE, sys.prefix)"]
     said = subprocess.run(look, capture_output=True, text=True, check=True).stdout.split()
     assert said == ["1", str(tmp_path / "vault" / ".venv")]
+
+
+def test_a_collection_in_the_room_that_is_interrupted_leaves_a_result_all_the_same(layout, tmp_path):
+    path = fleets.write(tmp_path, requests=500, warmup=0, ttft_ms=20)
+    bundle.write(tmp_path / "vault.tar", plan.load(path), ["far"], None)
+    with tarfile.open(tmp_path / "vault.tar") as tar:
+        tar.extractall(tmp_path, filter="data")
+    program = [sys.executable, "-I", tmp_path / "vault" / "collect.py"]
+    with subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        collector, engine = fleets.under_way(tmp_path / "vault" / "data" / "traces")
+        process.send_signal(signal.SIGINT)
+        result, said = process.communicate()
+    assert (collector, process.returncode) == (process.pid, 130)
+    assert "interrupted; finished requests are kept" in said
+    assert is_gone(engine)
+    assert len(inbox.open_letter(layout, Path(result.strip())).runs) == 1
+    (one,) = trace.manifests(layout.traces, tonight())
+    assert one.outcome == "interrupted"
+    assert one.requests_recorded >= 3
