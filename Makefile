@@ -4,7 +4,7 @@ BIN := .venv/bin
 export DAGSTER_HOME := $(CURDIR)/data/dagster
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-providers test ui sql plan collect build publish bench bench-peers bench-decode bundle-check check format lock clean
+.PHONY: help demo demo-providers test ui sql plan collect build publish bench bench-peers bench-decode answers bundle-check check format lock clean
 
 help: ## List all commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -55,6 +55,9 @@ bundle-check: .venv/run ## A bundle with all its wheels, collected by a bare Pyt
 	TOKENCLOCK_DATA=$(CURDIR)/$(VAULT)/home $(BIN)/python -m pipeline.cli ingest $(VAULT)/vault/result-vault-*.tar
 
 VAULT := data/bundle-check
+
+answers: .venv/dev ## Answer the worked questions anew on the fixed traces, and show what changed
+	$(BIN)/python -m tests.questions.answers
 
 check: .venv/dev ## Lint, types and import rules only
 	$(BIN)/ruff format --check .

@@ -10,7 +10,20 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
-from pipeline import charts, checks, elsewhere, inbox, plan, progress, publish, tables, trace
+from pipeline import (
+    charts,
+    checks,
+    elsewhere,
+    expiry,
+    inbox,
+    plan,
+    progress,
+    publish,
+    quality,
+    releases,
+    tables,
+    trace,
+)
 from pipeline.collect import night as nights
 from pipeline.collect.environment import environment
 from pipeline.collect.remote.line import LineCutError
@@ -18,14 +31,19 @@ from pipeline.errors import TokenclockError
 from pipeline.imports import published
 from pipeline.layout import Layout
 from pipeline.plan import Plan
+from pipeline.sensors import HELD
 from pipeline.tables import changes
 
 FIRST_NIGHT = "2026-11-01"
 NIGHTLY = dg.DailyPartitionsDefinition(start_date=FIRST_NIGHT, end_offset=1)
 OWNERS = ["team:tokenclock"]
 PREVIEW_ROWS = 5
+FRESH = dg.FreshnessPolicy.time_window(warn_window=timedelta(hours=30), fail_window=timedelta(hours=48))
+"""A night comes every day: one that is missing warns, two are a failure."""
 INTERRUPTED = "interrupted; finished requests are kept, and the next run goes on from there"
 RETRY_S = 10  # before a night that failed for now is tried again
+POOL = "collect"
+"""Of one place: collections on this instance take turns. Those outside of Dagster, a file lock holds apart."""
 WAIT_S = 6 * 3600.0  # for another collection to end; what waits too long is not tonight any more
 
 
@@ -51,6 +69,7 @@ def traces(this: Plan, host: str | None = None) -> dg.AssetsDefinition:
         specs=[_traces_spec(this, name) for name in of_key.values()],
         can_subset=True,
         partitions_def=NIGHTLY,
+        pool=POOL,
         retry_policy=dg.RetryPolicy(max_retries=2, delay=RETRY_S),
     )
     def collect(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any]]:
@@ -101,7 +120,7 @@ def _traces_spec(this: Plan, name: str) -> dg.AssetSpec:
             "enabled": reason is None,
             "reason": reason or "—",
         },
-        freshness_policy=None if reason else dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=48)),
+        freshness_policy=None if reason else FRESH,
     )
 
 
@@ -125,7 +144,7 @@ def _traces_metadata(layout: Layout, night: date, name: str, runs: list[trace.Ma
     return {
         "dagster/row_count": sum(one.requests_recorded for one in runs),
         "runs": len(runs),
-        "failed runs": sum(one.outcome == "failed" for one in runs),
+        "failed runs": sum(one.outcome in ("failed", "refused") for one in runs),
         "rounds": sorted({one.round for one in runs}),
         "folder": dg.MetadataValue.path(folder),
         "errors": dg.MetadataValue.md("\n\n".join(f"```\n{error}\n```" for error in errors) or "none"),
@@ -174,6 +193,8 @@ def table(this: Plan, one: tables.Table) -> dg.AssetsDefinition:
         description=one.title,
         owners=OWNERS,
         kinds={"polars", "parquet"},
+        tags={"grain": _grain(one.columns)},
+        freshness_policy=FRESH,
         metadata={"dagster/column_schema": _described(one.columns)},
     )
     def build(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
@@ -182,10 +203,17 @@ def table(this: Plan, one: tables.Table) -> dg.AssetsDefinition:
             frame = tables.build(layout, one, night)
         except TokenclockError as error:
             raise dg.Failure(str(error), allow_retries=False) from error
+        if gone := expiry.of(layout.traces, night):
+            context.log.warning(f"{one.name} of {night} is kept as it was built, {gone.said}")
         path = layout.table(one.name, night)
         return dg.MaterializeResult(metadata={**_shape(frame, one.columns), "file": dg.MetadataValue.path(path)})
 
     return build
+
+
+def _grain(columns: Any) -> str:
+    """What a row of a table is about, to select assets by."""
+    return next((name for name in ("event", "request", "run") if f"{name}_id" in columns), "target")
 
 
 def _described(columns: Any) -> dg.TableSchema:
@@ -242,6 +270,10 @@ def table_checks(name: str) -> dg.AssetChecksDefinition:
         layout = Layout.from_environment()
         night = night_of(context) if context.has_partition_key else tables.nights(layout)[-1]
         found = checks.audit(layout, name, night)
+        if checks.blocking([found]):
+            quality.publish(
+                layout
+            )  # what follows is skipped, and the page is where its reader looks for the reason
         for result in found.results:
             yield dg.AssetCheckResult(
                 check_name=result.name,
@@ -251,15 +283,35 @@ def table_checks(name: str) -> dg.AssetChecksDefinition:
                 if result.severity == "critical"
                 else dg.AssetCheckSeverity.WARN,
                 description=result.notes,
-                metadata={
-                    "severity": result.severity,
-                    "failing rows": result.unexpected_count if result.unexpected_count is not None else "—",
-                    "sample": dg.MetadataValue.json(result.sample),
-                    "error": result.error or "none",
-                },
+                metadata=_check_metadata(layout, night, result),
             )
 
     return audit
+
+
+def _check_metadata(layout: Layout, night: date, result: checks.Result) -> dict[str, Any]:
+    """What came of a check: of one that failed the first rows, and how to get the others."""
+    told: dict[str, Any] = {
+        "severity": result.severity,
+        "failing rows": result.unexpected_count if result.unexpected_count is not None else "—",
+    }
+    if result.error:
+        told["error"] = result.error
+    if result.passed:
+        return told
+    if result.observed is not None:
+        told["found"] = str(result.observed)
+    if result.sample:
+        sample = pl.DataFrame(result.sample, infer_schema_length=None, strict=False)
+        told["first rows"] = dg.MetadataValue.md(_markdown(sample))
+    told["all rows"] = _sql(checks.failing_rows(layout, result, night, is_held=True))
+    if result.severity != "critical":
+        told["all rows, once published"] = _sql(checks.failing_rows(layout, result, night, is_held=False))
+    return told
+
+
+def _sql(query: str) -> dg.MarkdownMetadataValue:
+    return dg.MetadataValue.md(f"```sql\n{query}\n```")
 
 
 # ------------------------------------------------------------------ publication
@@ -278,11 +330,29 @@ def published_figures() -> dg.MaterializeResult[Any]:
 
 
 @dg.asset(
-    deps=[published_figures, *tables.tables()],
+    name="releases",
+    group_name="publication",
+    description="Traces measured elsewhere, on a stated date, and carried along: their tables, computed here.",
+    owners=OWNERS,
+    kinds={"polars", "parquet"},
+)
+def released() -> dg.MaterializeResult[Any]:
+    """Compute the tables of releases that are new; those that are there stay."""
+    layout = Layout.from_environment()
+    built = publish.build_releases(layout)
+    found = {one.name: [str(night) for night in one.nights] for one in releases.carried(layout)}
+    return dg.MaterializeResult(
+        metadata={"releases": dg.MetadataValue.json(found), "rows built now": dg.MetadataValue.json(built)}
+    )
+
+
+@dg.asset(
+    deps=[published_figures, released, *tables.tables()],
     group_name="publication",
     description="The DuckDB file that analysts open: audited nights, commented columns, one atomic rename.",
     owners=OWNERS,
     kinds={"duckdb"},
+    freshness_policy=FRESH,
 )
 def warehouse(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
     """Audit what has changed and publish every night that passes."""
@@ -300,7 +370,10 @@ def warehouse(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
             "rows by table": dg.MetadataValue.json(done.rows),
             "nights": len(done.nights),
             "recent changes": dg.MetadataValue.md("\n".join(f"* {one}" for one in done.changed) or "none"),
-            "nights held back": dg.MetadataValue.json({str(night): names for night, names in done.held.items()}),
+            "releases": dg.MetadataValue.json(
+                {name: failed or "published" for name, failed in done.releases.items()}
+            ),
+            HELD: dg.MetadataValue.json({str(night): names for night, names in done.held.items()}),
         }
     )
 
@@ -317,6 +390,21 @@ def levels_are_steady() -> dg.AssetCheckResult:
     )
 
 
+@dg.asset_check(
+    asset=warehouse, description="Every target that the plan enables was recorded in the last two nights."
+)
+def targets_are_fresh() -> dg.AssetCheckResult:
+    """Warn of each target whose latest figure is an old one."""
+    found = publish.stale_targets(Layout.from_environment(), nights.tonight())
+    return dg.AssetCheckResult(
+        passed=found.is_empty(),
+        severity=dg.AssetCheckSeverity.WARN,
+        description=", ".join(f"{one} (last: {when or 'never'})" for one, when in found.iter_rows())
+        or "every enabled target is fresh",
+        metadata={"stale targets": dg.MetadataValue.json(json.loads(found.write_json()))},
+    )
+
+
 def chart(one: charts.Chart) -> dg.AssetsDefinition:
     """One chart: SVG, PNG and Vega-Lite, drawn from the warehouse alone."""
 
@@ -327,6 +415,7 @@ def chart(one: charts.Chart) -> dg.AssetsDefinition:
         description=f"{one.title}. {one.description}",
         owners=OWNERS,
         kinds={"altair", "svg"},
+        freshness_policy=FRESH,
     )
     def draw() -> dg.MaterializeResult[Any]:
         layout = Layout.from_environment()
@@ -355,6 +444,7 @@ def site(drawn: list[charts.Chart]) -> dg.AssetsDefinition:
         description="One page, readable offline: charts, tables, definitions, downloads.",
         owners=OWNERS,
         kinds={"html"},
+        freshness_policy=FRESH,
     )
     def write() -> dg.MaterializeResult[Any]:
         layout = Layout.from_environment()
@@ -363,6 +453,7 @@ def site(drawn: list[charts.Chart]) -> dg.AssetsDefinition:
             metadata={
                 "page": dg.MetadataValue.path(page),
                 "open": dg.MetadataValue.url(page.as_uri()),
+                "data quality": dg.MetadataValue.url(page.with_name("quality.html").as_uri()),
                 "bytes": page.stat().st_size,
             }
         )

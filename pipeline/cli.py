@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from pipeline import __version__, console
+from pipeline import commands as groups
 from pipeline import plan as plans
 from pipeline.collect import bundled, fleet
 from pipeline.collect import night as nights
@@ -95,6 +96,7 @@ def _parser() -> argparse.ArgumentParser:
     sql.add_argument("--file", type=Path, help="file with SQL to run, such as sql/queries/slowest_requests.sql")
     ui = command("ui", _ui, "open Dagster: the graph, its runs, the schedule", planned)
     ui.add_argument("--port", type=int, default=3000, help="port on this machine; default: 3000")
+    groups.add(command, planned)
     return parser
 
 
@@ -193,16 +195,21 @@ def _collect(options: argparse.Namespace) -> int:
 
 
 def _build(options: argparse.Namespace) -> int:
-    from pipeline import publish, trace  # noqa: PLC0415 - polars and duckdb are not needed by every command
+    from pipeline import expiry, publish, trace  # noqa: PLC0415 - polars and duckdb are not needed by every command
 
     layout = Layout.from_environment()
     wanted = [options.night] if options.night else trace.nights(layout.traces)
+    if not options.night:
+        publish.build_releases(layout, again=True)
     if not wanted:
         raise TraceError(
             f"{layout.traces}: no night was recorded yet; `make demo` or `tokenclock collect` records one"
         )
     built = {str(night): publish.build_night(layout, night) for night in wanted}
     lines = [f"{night}: " + ", ".join(f"{name} {n}" for name, n in rows.items()) for night, rows in built.items()]
+    for night in wanted:
+        if gone := expiry.of(layout.traces, night):
+            sys.stderr.write(f"{night}: kept as it was built, {gone.said}\n")
     _say(options, built, "\n".join(lines))
     return 0
 
@@ -211,6 +218,7 @@ def _publish(options: argparse.Namespace) -> int:
     from pipeline import publish  # noqa: PLC0415 - as above
 
     layout = Layout.from_environment()
+    publish.build_releases(layout)
     done = publish.publish_warehouse(layout)
     page = publish.publish_site(layout)
     held = "".join(f"\nheld back: {night} ({', '.join(names)})" for night, names in done.held.items())

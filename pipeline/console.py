@@ -90,17 +90,29 @@ def _wide() -> Console:
     return console if console.is_terminal else Console(width=200)
 
 
+def _skipped(estimates: list[Estimate]) -> Table:
+    """Why targets are skipped, those with one reason in one row."""
+    made = Table(header_style="bold")
+    made.add_column("skipped because", overflow="fold", ratio=3)
+    made.add_column("targets", overflow="fold", ratio=2)
+    reasons = dict.fromkeys(one.reason for one in estimates if one.reason is not None)
+    for reason in reasons:
+        made.add_row(reason, ", ".join(one.target for one in estimates if one.reason == reason))
+    return made
+
+
 def plan(this: Plan, night: date, estimates: list[Estimate]) -> None:
     """Print what a night would send."""
     made = Table(title=f"Night of {night}, plan {this.source}", header_style="bold")
-    for name in ("target", "requests", "tokens in", "tokens out", "USD", "skipped because"):
-        made.add_column(name, justify="left" if name in ("target", "skipped because") else "right", overflow="fold")
-    for one in sorted(estimates, key=lambda one: one.reason is not None):
-        usd = "no price known" if one.usd is None else f"{one.usd:.4f}"
-        numbers = (str(one.requests), str(one.input_tokens), str(one.output_tokens), usd)
-        made.add_row(one.target, *(numbers if one.reason is None else ("–",) * 4), one.reason or "")
-    _wide().print(made)
+    for name in ("target", "requests", "tokens in", "tokens out", "USD"):
+        made.add_column(name, justify="left" if name == "target" else "right", overflow="fold")
     sent = [one for one in estimates if one.reason is None]
+    for one in sent:
+        usd = "no price known" if one.usd is None else f"{one.usd:.4f}"
+        made.add_row(one.target, str(one.requests), str(one.input_tokens), str(one.output_tokens), usd)
+    _wide().print(made)
+    if len(sent) < len(estimates):
+        _wide().print(_skipped(estimates))
     total = sum(one.usd or 0 for one in sent)
     out(
         f"Would send {sum(one.requests for one in sent)} requests in {this.night.rounds} rounds, at most "

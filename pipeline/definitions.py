@@ -5,13 +5,14 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
-from pipeline import assets, charts, inbox, plan, tables
+from pipeline import assets, charts, inbox, plan, sensors, tables
 from pipeline.collect.environment import environment
 from pipeline.collect.fleet import by_host
 from pipeline.layout import Layout
 
 JOB = "nightly"
 MAILED = "inbox"
+TAGS = {"team": "tokenclock"}
 
 
 def _tonight(this: plan.Plan) -> dg.AssetSelection:
@@ -71,13 +72,26 @@ def defs() -> dg.Definitions:
         JOB,
         selection=_tonight(this),
         description="Record every enabled target, derive, check, publish.",
-        tags={"team": "tokenclock"},
+        tags=TAGS,
+    )
+    rebuild = dg.define_asset_job(
+        "rebuild",
+        selection=dg.AssetSelection.groups("tables"),
+        description="Recompute the tables of past nights from their traces, and check them: choose the nights and "
+        "launch a backfill, then run `publish`. Nothing is sent and nothing recorded.",
+        tags=TAGS,
+    )
+    publish = dg.define_asset_job(
+        "publish",
+        selection=dg.AssetSelection.groups("publication", "charts"),
+        description="Publish all nights that pass their checks: warehouse, charts, site.",
+        tags=TAGS,
     )
     mailed = dg.define_asset_job(
         MAILED,
         selection=dg.AssetSelection.all() - dg.AssetSelection.assets(*map(assets.traces_key, this.targets)),
         description="Take in what was collected elsewhere; derive, check, publish its night.",
-        tags={"team": "tokenclock"},
+        tags=TAGS,
     )
     return dg.Definitions(
         assets=[
@@ -85,6 +99,7 @@ def defs() -> dg.Definitions:
             *(assets.table(this, one) for one in tables.tables().values()),
             assets.received,
             assets.published_figures,
+            assets.released,
             assets.warehouse,
             *(assets.chart(one) for one in drawn),
             assets.site(drawn),
@@ -92,10 +107,11 @@ def defs() -> dg.Definitions:
         asset_checks=[
             *(assets.table_checks(name) for name in assets.checked_tables()),
             assets.levels_are_steady,
+            assets.targets_are_fresh,
         ],
-        jobs=[job, mailed],
+        jobs=[job, rebuild, publish, mailed],
         schedules=[_schedule(this)],
-        sensors=[postman],
+        sensors=[postman, *sensors.run_alerts()],
         executor=dg.in_process_executor,
     )
 

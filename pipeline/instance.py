@@ -9,6 +9,7 @@ from pathlib import Path
 
 import dagster as dg
 
+from pipeline.assets import POOL
 from pipeline.layout import PACKAGE, Layout, shipped
 
 PROCESS = "tokenclock/process"
@@ -41,6 +42,7 @@ def run_nightly(layout: Layout, night: date) -> Outcome:
     quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
     with dg.DagsterInstance.get() as instance:
         _close_abandoned(instance)
+        free_places(instance)
         result = dg.execute_job(
             dg.reconstructable(nightly),
             instance,
@@ -59,6 +61,30 @@ def _close_abandoned(instance: dg.DagsterInstance) -> None:
             instance.report_run_failed(
                 run, f"process {process} ended before the run did; finished requests are kept"
             )
+
+
+def free_places(instance: dg.DagsterInstance, *, of_workers: bool = False) -> list[str]:
+    """Give back the places in the pool of runs that are over or whose process is gone; return their ids.
+
+    Nobody else does where a process was killed, and the next night would wait for ever. `of_workers`: also those of
+    runs that a UI had started, for when no other one runs. Should such a run live on all the same, the file lock of
+    the collection still holds the two apart.
+    """
+    held = instance.event_log_storage.get_concurrency_info(POOL)
+    gone = [
+        run for run in sorted({*held.active_run_ids, *held.pending_run_ids}) if _is_gone(instance, run, of_workers)
+    ]
+    for run in gone:
+        instance.event_log_storage.free_concurrency_slots_for_run(run)
+    return gone
+
+
+def _is_gone(instance: dg.DagsterInstance, run_id: str, of_workers: bool) -> bool:
+    run = instance.get_run_by_id(run_id)
+    if run is None or run.is_finished:
+        return True
+    process = run.tags.get(PROCESS)
+    return not _is_alive(int(process)) if process else of_workers
 
 
 def _is_alive(process: int) -> bool:
@@ -91,6 +117,8 @@ def _told(event: dg.DagsterEvent) -> str:
 def open_ui(layout: Layout, port: int) -> None:
     """Become `dg dev`, which serves the UI and runs the schedule until it is stopped."""
     prepare(layout)
+    with dg.DagsterInstance.get() as instance:
+        free_places(instance, of_workers=True)
     dg_command = Path(sys.executable).with_name("dg")
     workspace = shipped("workspace.yaml")
     os.execv(dg_command, [str(dg_command), "dev", "-w", str(workspace), "--port", str(port)])  # noqa: S606 - our own command, no shell

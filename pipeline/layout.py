@@ -9,29 +9,44 @@ PACKAGE = Path(__file__).resolve().parent
 
 
 def shipped(name: str) -> Path:
-    """Return `name` (`sql`, `expectations`, `workspace.yaml`) of a checkout, or of an installed wheel."""
+    """Return `name` (`sql`, `data-releases`, …) of a checkout, or of an installed wheel."""
     checkout = PACKAGE.parent / name
     return checkout if checkout.exists() else PACKAGE / "_root" / name
 
 
 @dataclass(frozen=True)
 class Layout:
-    """The folders of one installation: what was recorded, what was derived, what is published."""
+    """The folders of one installation: what was recorded, what was derived, what is published.
+
+    `carried`: releases of others, else those of the package. `recorded`: traces that lie outside of `data`.
+    """
 
     data: Path
     site: Path
+    carried: Path | None = None
+    recorded: Path | None = None
 
     @classmethod
     def from_environment(cls) -> "Layout":
         """Read `TOKENCLOCK_DATA` and `TOKENCLOCK_SITE`; default to `data/` and `site/` where we stand."""
         data = Path(os.environ.get("TOKENCLOCK_DATA") or "data").absolute()
         site = Path(os.environ.get("TOKENCLOCK_SITE") or data.parent / "site").absolute()
-        return cls(data=data, site=site)
+        carried = os.environ.get("TOKENCLOCK_RELEASES")
+        return cls(data=data, site=site, carried=Path(carried).absolute() if carried else None)
 
     @property
     def traces(self) -> Path:
         """Recorded runs, append-only: `traces/night=…/target=…/<run_id>/`."""
-        return self.data / "traces"
+        return self.recorded or self.data / "traces"
+
+    @property
+    def releases(self) -> Path:
+        """Traces that were measured elsewhere and are carried along: `<release>/traces/night=…`."""
+        return self.carried or shipped("data-releases")
+
+    def release(self, name: str) -> "Layout":
+        """The folders of one release: its traces stay where they are, what is derived lies with our data."""
+        return Layout(self.data / "releases" / name, self.site, recorded=self.releases / name / "traces")
 
     @property
     def inbox(self) -> Path:
@@ -47,6 +62,10 @@ class Layout:
         """The Parquet file of one table and one night."""
         return self.tables / name / f"night={night.isoformat()}.parquet"
 
+    def of_no_night(self, name: str) -> Path:
+        """The Parquet file of a table that spans nights, as last published."""
+        return self.tables / name / "published.parquet"
+
     def audit(self, table: str, night: date) -> Path:
         """What the checks said of one table and one night, as JSON."""
         return self.data / "audits" / table / f"night={night.isoformat()}.json"
@@ -55,6 +74,15 @@ class Layout:
     def warehouse(self) -> Path:
         """The published DuckDB file that analysts open."""
         return self.data / "warehouse.duckdb"
+
+    def timeline(self, request_id: str) -> Path:
+        """Where the picture of one request goes, unless somebody says otherwise."""
+        return self.data / "timelines" / f"{request_id.replace('/', '.')}.svg"
+
+    @property
+    def attach(self) -> Path:
+        """SQL that gives any DuckDB the same tables, straight from the Parquet files."""
+        return self.data / "attach.sql"
 
     @property
     def dagster_home(self) -> Path:

@@ -5,6 +5,7 @@ expansion into runs. Does not: anything that needs a network, a clock or a file 
 """
 
 import hashlib
+import itertools
 import math
 import os
 import tomllib
@@ -61,6 +62,15 @@ class Night(_Stanza, frozen=True, kw_only=True):
     calibration_tokens: Annotated[int, msgspec.Meta(ge=0)]
 
 
+class Retention(_Stanza, frozen=True, kw_only=True):
+    """How long raw reads are kept, in nights; without a number, and without the stanza, for ever.
+
+    `tokenclock gc` lets older ones expire. Requests, manifests and tables are never deleted.
+    """
+
+    raw_reads_nights: Count | None = None
+
+
 class Family(_Stanza, frozen=True, kw_only=True):
     """Models that one chart compares."""
 
@@ -76,13 +86,49 @@ class Model(_Stanza, frozen=True, kw_only=True):
 
 
 class Workload(_Stanza, frozen=True, kw_only=True):
-    """Prompts and lengths. `output_tokens` is sent as `max_tokens`."""
+    """Prompts and lengths. `output_tokens` is sent as `max_tokens`.
+
+    `prompts` and `seed` are those of a probe; they are not written in a workload.
+    """
 
     title: str
     input_words: Count
     output_tokens: Count
     temperature: Annotated[float, msgspec.Meta(ge=0, le=2)]
     unique_prompts: bool
+    prompts: tuple[str, ...] = ()
+    seed: int | None = None
+
+
+class Probe(_Stanza, frozen=True, kw_only=True):
+    """Fixed prompts that every target answers once a night, greedily, to tell who is the model that it claims.
+
+    Its requests count as warm-up, so that no metric holds them. `seed` is sent where the dialect has a word for it.
+    """
+
+    title: str
+    prompts: Annotated[list[str], msgspec.Meta(min_length=1)]
+    output_tokens: Count
+    seed: int
+    timeout_s: Seconds
+
+    def workload(self) -> Workload:
+        """The probe as a workload: its own prompts, temperature 0."""
+        return Workload(
+            title=self.title,
+            input_words=max(len(prompt.split()) for prompt in self.prompts),
+            output_tokens=self.output_tokens,
+            temperature=0.0,
+            unique_prompts=False,
+            prompts=tuple(self.prompts),
+            seed=self.seed,
+        )
+
+    def scenario(self) -> "Closed":
+        """The probe as a scenario: one prompt after the other, all of them warm-up."""
+        return Closed(
+            title=self.title, requests=0, warmup_requests=len(self.prompts), timeout_s=self.timeout_s, concurrency=1
+        )
 
 
 class Slo(_Stanza, frozen=True, kw_only=True):
@@ -237,6 +283,9 @@ Host = Subprocess | Ssh
 class Target(_Stanza, frozen=True, kw_only=True):
     """One endpoint under test: a provider's model id, or a local engine that the run starts.
 
+    `echoed_as`: names under which responses may speak of the model besides its id. Any other name, spelling and
+    dates apart, is another model: the night is held back.
+
     `host`: where an engine is started, measured and stopped; without, in this very process.
     """
 
@@ -257,6 +306,7 @@ class Target(_Stanza, frozen=True, kw_only=True):
     valid_from: date | None = None
     valid_to: date | None = None
     valid_source: str | None = None
+    echoed_as: list[str] = []
     prices: list[Price] = []
     max_usd: Usd | None = None
     limits: Limits | None = None
@@ -268,13 +318,14 @@ _SECTIONS: dict[str, Any] = {
     "families": Family,
     "models": Model,
     "workloads": Workload,
+    "probes": Probe,
     "slos": Slo,
     "scenarios": Closed | Open | Sweep,
     "providers": Provider,
     "hosts": Subprocess | Ssh,
     "targets": Target,
 }
-_OPTIONAL = ("slos", "hosts")
+_OPTIONAL = ("hosts", "probes", "slos")
 
 
 @dataclass(frozen=True)
@@ -282,9 +333,11 @@ class Plan:
     """A checked plan. `sha256` is of the text(s) it was read from and identifies it in every manifest."""
 
     night: Night
+    retention: Retention
     families: Mapping[str, Family]
     models: Mapping[str, Model]
     workloads: Mapping[str, Workload]
+    probes: Mapping[str, Probe]
     slos: Mapping[str, Slo]
     scenarios: Mapping[str, Scenario]
     providers: Mapping[str, Provider]
@@ -326,18 +379,30 @@ def _merge(default: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
 
 def _parse(sections: dict[str, Any], path: Path, sha256: str) -> Plan:
     for section in sections:
-        if section != "night" and section not in _SECTIONS:
-            raise PlanError(f"{path}: [{section}] is unknown{_hint(section, ['night', *_SECTIONS])}")
+        if section not in ("night", "retention", *_SECTIONS):
+            raise PlanError(f"{path}: [{section}] is unknown{_hint(section, ['night', 'retention', *_SECTIONS])}")
     sections = {**{section: {} for section in _OPTIONAL}, **sections}
     for section in ("night", *_SECTIONS):
         if not isinstance(sections.get(section), dict):
             raise PlanError(f'{path}: [{section}] is missing; add it, or start the file with extends = "default"')
     parsed: dict[str, Any] = {"night": _stanza(sections["night"], Night, path, "night")}
+    parsed["retention"] = _stanza(sections.get("retention", {}), Retention, path, "retention")
     for section, kind in _SECTIONS.items():
         parsed[section] = {
             name: _stanza(raw, kind, path, f"{section}.{name}") for name, raw in sections[section].items()
         }
-    return Plan(**_swept(parsed, path), sha256=sha256, source=str(path))
+    return Plan(**_probed(_swept(parsed, path), path), sha256=sha256, source=str(path))
+
+
+def _probed(parsed: dict[str, Any], path: Path) -> dict[str, Any]:
+    """Give each probe the workload and the scenario of its name that its requests are made by."""
+    made: dict[str, Any] = {**parsed}
+    for section in ("workloads", "scenarios"):
+        if taken := sorted(set(parsed[section]) & set(parsed["probes"])):
+            raise PlanError(f"{path}: [probes.{taken[0]}] bears the name of one of {section}; rename it")
+        kind = section.removesuffix("s")
+        made[section] = parsed[section] | {name: getattr(one, kind)() for name, one in parsed["probes"].items()}
+    return made
 
 
 def _swept(parsed: dict[str, Any], path: Path) -> dict[str, Any]:
@@ -398,10 +463,7 @@ def _check(plan: Plan) -> Plan:
         _check_url(plan, at, target.base_url)
         _known(plan, at, "provider", target.provider, plan.providers)
         _known(plan, at, "model", target.model, plan.models)
-        for workload in target.workloads:
-            _known(plan, at, "workloads", workload, plan.workloads)
-        for scenario in target.scenarios:
-            _known(plan, at, "scenarios", scenario, plan.scenarios)
+        _check_measured(plan, at, target)
         if target.engine is None and base_url(plan, target) is None:
             raise PlanError(
                 f"{plan.source}: [{at}]: nowhere to send requests; add `engine`, or `base_url` here "
@@ -410,6 +472,21 @@ def _check(plan: Plan) -> Plan:
         _check_load(plan, at, target)
         _check_engine(plan, at, target)
     return plan
+
+
+def _check_measured(plan: Plan, at: str, target: Target) -> None:
+    """Follow the names of what a target is measured with. Fixed prompts come from caches: not with those."""
+    workloads = {name: one for name, one in plan.workloads.items() if name not in plan.probes}
+    scenarios = {name: one for name, one in plan.scenarios.items() if name not in plan.probes}
+    for workload in target.workloads:
+        _known(plan, at, "workloads", workload, workloads)
+        if workloads[workload].prompts:
+            raise PlanError(
+                f"{plan.source}: [workloads.{workload}]: fixed prompts would be answered from caches; "
+                f"make it [probes.{workload}], which no metric holds"
+            )
+    for scenario in target.scenarios:
+        _known(plan, at, "scenarios", scenario, scenarios)
 
 
 def _check_engine(plan: Plan, at: str, target: Target) -> None:
@@ -492,9 +569,15 @@ def skip_reason(plan: Plan, name: str, night: date, environment: Mapping[str, st
         return f"model id {target.model_id} starts on {target.valid_from}{why}"
     if target.engine is None and provider.key_env and not environment.get(provider.key_env):
         return f"no key: set {provider.key_env} in the environment or in .env"
+    if target.engine is None and provider.key_env and not _fits_a_header(environment[provider.key_env]):
+        return f"the key in {provider.key_env} holds a blank, a line end or a letter that no header carries"
     if price(target, night) is None and not environment.get(ALLOW_UNPRICED):
         return f"no price known for {night}: add one to `prices`, or run it all the same with --allow-unpriced"
     return None
+
+
+def _fits_a_header(key: str) -> bool:
+    return key.isascii() and key.isprintable() and " " not in key
 
 
 def enabled(plan: Plan, night: date, environment: Mapping[str, str]) -> list[str]:
@@ -521,13 +604,15 @@ class Run:
 
 
 def runs(plan: Plan, night: date, targets: list[str], rounds: list[int]) -> list[Run]:
-    """All runs of some targets in some rounds, in the plan's order."""
+    """All runs of some targets in some rounds, in the plan's order; probes once a night, at the end of round 1."""
     return [
         Run(night, name, workload, scenario, number)
         for number in rounds
         for name in targets
-        for workload in plan.targets[name].workloads
-        for scenario in plan.targets[name].scenarios
+        for workload, scenario in (
+            *itertools.product(plan.targets[name].workloads, plan.targets[name].scenarios),
+            *((probe, probe) for probe in plan.probes if number == 1),
+        )
     ]
 
 

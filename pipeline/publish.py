@@ -4,15 +4,16 @@ Nights whose critical checks fail stay staged and are named; what was published 
 """
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import polars as pl
 
-from pipeline import charts, checks, progress, site, tables, warehouse
+from pipeline import charts, checks, expiry, ledger, progress, quality, releases, renewal, site, tables, warehouse
 from pipeline.errors import TokenclockError
 from pipeline.imports import published
 from pipeline.layout import Layout
+from pipeline.releases import Release
 from pipeline.tables import changes
 
 
@@ -22,18 +23,27 @@ class NothingToPublishError(TokenclockError):
 
 @dataclass(frozen=True)
 class Published:
-    """What a publication holds: rows by table, nights in it, nights held back with the reason, recent changes."""
+    """What a publication holds: rows by table, nights in it, nights held back with the reason, recent changes.
+
+    `releases`: those in it, and those held back, with the checks that they fail.
+    """
 
     rows: dict[str, int]
     nights: list[date]
     held: dict[date, list[str]]
     changed: list[str]
+    releases: dict[str, list[str]]
 
 
 def build_night(layout: Layout, night: date) -> dict[str, int]:
-    """Compute all tables of a night from its traces; return rows by table."""
+    """Compute all tables of a night from its traces; return rows by table.
+
+    Of a night whose raw reads expired: the tables that it has, which stay as they are.
+    """
     rows = {}
     every = tables.tables()
+    if expiry.of(layout.traces, night):
+        every = {name: table for name, table in every.items() if layout.table(name, night).exists()}
     for done, (name, table) in enumerate(every.items()):
         progress.tell(progress.Step("tables", done, len(every), name))
         rows[name] = tables.build(layout, table, night).height
@@ -41,11 +51,52 @@ def build_night(layout: Layout, night: date) -> dict[str, int]:
     return rows
 
 
+def build_releases(layout: Layout, *, again: bool = False) -> dict[str, int]:
+    """Compute and check the tables of each release that lacks some, or of all of them; return rows by release."""
+    rows = {}
+    for one in releases.carried(layout):
+        if again or not one.is_built:
+            rows[one.name] = sum(sum(build_night(one.layout, night).values()) for night in one.nights)
+        _audits(one)
+    return rows
+
+
+def _audits(one: Release) -> list[checks.Audit]:
+    return [audit for night in one.nights for audit in checks.ensure(one.layout, night)]
+
+
+def released(layout: Layout) -> tuple[dict[str, warehouse.Extra], dict[str, list[str]]]:
+    """The tables of all releases that are built and pass, and what every built release fails."""
+    built = {one.name: (one, _audits(one)) for one in releases.carried(layout) if one.is_built}
+    failed = {name: [check.name for check in checks.blocking(audits)] for name, (_, audits) in built.items()}
+    good = [one for name, (one, _) in built.items() if not failed[name]]
+    column, known = {"release": releases.NAME}, tables.tables()
+    extras = {
+        f"released_{name}": warehouse.Extra(
+            f"Releases: {known[name].title}", releases.frame(good, name), {**column, **known[name].columns}
+        )
+        for name in releases.SHOWN
+    }
+    found = [
+        checks.frame(audits).select(pl.lit(name).alias("release"), pl.all()) for name, (_, audits) in built.items()
+    ]
+    nothing = checks.frame([]).select(pl.lit(None, pl.String).alias("release"), pl.all())
+    extras["released_check_results"] = warehouse.Extra(
+        "Releases: One row a night and check: what the audit found",
+        pl.concat([nothing, *found]),
+        {**column, **checks.COMMENTS},
+    )
+    return extras, failed
+
+
 def publish_warehouse(layout: Layout) -> Published:
     """Audit every staged night that has changed, then publish those without a critical failure."""
     staged = tables.nights(layout)
-    audits, held = [], {}
+    refused = renewal.renew(layout, staged)
+    audits, held = [], {night: [why] for night, why in refused.items()}
     for done, night in enumerate(staged):
+        if night in held:
+            continue
         progress.tell(progress.Step("checks", done, len(staged), str(night)))
         of_night = checks.ensure(layout, night)
         audits += of_night
@@ -54,22 +105,47 @@ def publish_warehouse(layout: Layout) -> Published:
     progress.tell(progress.Step("checks", len(staged), len(staged), "done"))
     nights = [night for night in staged if night not in held]
     if held and not nights:
+        quality.publish(layout)  # the one page that shows why
         raise NothingToPublishError(_refusal(held))
-    found = changes.build(_summaries(layout, nights))
-    extras = {
-        "changes": warehouse.Extra(changes.TITLE, found, changes.COLUMNS),
+    shown, releases_failed = released(layout)
+    extras = beside(layout, nights, audits, shown)
+    changed = [changes.sentence(row) for row in extras["changes"].frame.filter("is_recent").to_dicts()]
+    return Published(warehouse.publish(layout, nights, extras), nights, held, changed, releases_failed)
+
+
+def beside(
+    layout: Layout, nights: list[date], audits: list[checks.Audit], shown: dict[str, warehouse.Extra]
+) -> dict[str, warehouse.Extra]:
+    """What the warehouse holds beside the tables of these nights; `shown` are the tables of the releases."""
+    return {
+        **shown,
+        **extra_tables(changes.build(summaries(layout, nights)), audits, ledger.read(layout.traces)),
+    }
+
+
+def extra_tables(
+    found: pl.DataFrame, audits: list[checks.Audit], lines: list[ledger.Line]
+) -> dict[str, warehouse.Extra]:
+    """The tables of the warehouse that are not derived night by night; `found` are the changes of level."""
+    return {
+        "changes": warehouse.Extra(changes.TITLE, found, changes.COLUMNS, (*changes.SERIES, "night")),
         "published_figures": warehouse.Extra(
-            "One row a figure that somebody else published, with its source", published.load(), published.COMMENTS
+            "One row a figure that somebody else published, with its source",
+            published.load(),
+            published.COMMENTS,
+            ("figure_id",),
         ),
         "check_results": warehouse.Extra(
-            "One row a night and check: what the audit found", checks.frame(audits), checks.COMMENTS
+            "One row a night and check: what the audit found",
+            checks.frame(audits),
+            checks.COMMENTS,
+            ("night", "table_name", "check_name"),
         ),
+        "ledger": warehouse.Extra(ledger.TITLE, ledger.frame(lines), ledger.COLUMNS, ("entry",)),
     }
-    changed = [changes.sentence(row) for row in found.filter("is_recent").to_dicts()]
-    return Published(warehouse.publish(layout, nights, extras), nights, held, changed)
 
 
-def _summaries(layout: Layout, nights: list[date]) -> pl.DataFrame:
+def summaries(layout: Layout, nights: list[date]) -> pl.DataFrame:
     """The summaries of many nights, in the columns of today."""
     nothing = tables.empty("summary")
     staged = [pl.read_parquet(layout.table("summary", night)) for night in nights[-changes.LATEST_NIGHTS :]]
@@ -79,8 +155,8 @@ def _summaries(layout: Layout, nights: list[date]) -> pl.DataFrame:
 def _refusal(held: dict[date, list[str]]) -> str:
     reasons = "; ".join(f"{night}: {', '.join(names)}" for night, names in held.items())
     return (
-        f"no night passed its critical checks ({reasons}). They stay staged in data/tables; see data/audits for "
-        "the failing rows. What was published before stays"
+        f"no night can be published ({reasons}). They stay staged in data/tables; see data/audits for the rows "
+        "that fail critical checks. What was published before stays"
     )
 
 
@@ -91,6 +167,16 @@ def recent_changes(layout: Layout) -> pl.DataFrame:
     return found
 
 
+def stale_targets(layout: Layout, today: date) -> pl.DataFrame:
+    """Targets that the latest census enables and the last two nights did not record, with their last night."""
+    with warehouse.connect(layout) as con:
+        found: pl.DataFrame = con.sql(
+            "SELECT target, last_recorded FROM target_freshness WHERE is_enabled ORDER BY target"
+        ).pl()
+    fresh = pl.col("last_recorded") >= today - timedelta(days=1)
+    return found.filter(~fresh.fill_null(value=False))
+
+
 def draw(layout: Layout, chart: charts.Chart) -> dict[str, Path]:
     """Draw one chart from the warehouse; return its files by kind."""
     with warehouse.connect(layout) as con:
@@ -98,7 +184,8 @@ def draw(layout: Layout, chart: charts.Chart) -> dict[str, Path]:
 
 
 def publish_page(layout: Layout) -> Path:
-    """Write the site from the warehouse; return its first page."""
+    """Write the site from the warehouse, and the data-quality page beside it; return its first page."""
+    quality.publish(layout)
     with warehouse.connect(layout) as con:
         return site.publish(layout, con)
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import polars as pl
@@ -125,6 +125,8 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     usd_per_million_output: float | None = None
     price_source: str | None = None
     may_publish: bool = True
+    echoed_as: list[str] = []
+    max_usd: float | None = None
     reason: str | None = None
 
 
@@ -136,7 +138,7 @@ class File(msgspec.Struct, frozen=True):
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
-    """All that is known of a run beside its reads. `outcome`: finished | interrupted | failed | stopped.
+    """All that is known of a run beside its reads. `outcome`: finished, interrupted, failed, stopped or refused.
 
     `requests_recorded` were kept, warm-up included; `requests_lost` were begun and never finished.
     `concurrency`: requests in flight, at most. `load`: scenario and workload as planned. `clock`: how the kernel's
@@ -196,14 +198,31 @@ class Calibration(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.measured_at.replace(':', '')}.{moment}{where}.json"
 
 
+class PlannedRun(msgspec.Struct, frozen=True, kw_only=True):
+    """A run that a night's plan has, whatever became of it."""
+
+    target: str
+    workload: str
+    scenario: str
+    round: int
+
+
 class Night(msgspec.Struct, frozen=True, kw_only=True):
-    """The census of a night: every target of the plan, with the reason where it was not measured."""
+    """The census of a night: every target of the plan, with the reason where it was not measured.
+
+    `runs` are those of the plan, skipped targets among them; None in a census that is older than the list.
+    """
 
     schema_version: int
     night: date
     plan_sha256: str
     rounds: int
     targets: list[Target]
+    runs: list[PlannedRun] | None = None
+    max_usd: float | None = None
+
+
+_Told = TypeVar("_Told", Manifest, Calibration, Night)
 
 
 class TraceError(TokenclockError):
@@ -237,8 +256,12 @@ def _writing(path: Path) -> Iterator[Path]:
 
 def write_json(path: Path, value: msgspec.Struct) -> None:
     """Write `value` as JSON in one step: a reader sees the old file or the new one."""
-    text = msgspec.json.format(msgspec.json.encode(value, order="deterministic"), indent=2)
-    replace(path, text + b"\n")
+    replace(path, json_bytes(value))
+
+
+def json_bytes(value: msgspec.Struct) -> bytes:
+    """What `write_json` writes: equal values give equal bytes."""
+    return msgspec.json.format(msgspec.json.encode(value, order="deterministic"), indent=2) + b"\n"
 
 
 def replace(path: Path, content: bytes) -> None:
@@ -249,10 +272,19 @@ def replace(path: Path, content: bytes) -> None:
         os.fsync(file.fileno())
 
 
-def write_parquet(frame: pl.DataFrame, path: Path) -> None:
-    """Write a frame so that equal frames give equal bytes, in one rename."""
+def sync(path: Path) -> None:
+    """Wait until a file, or the names in a folder, are on the disk itself."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def write_parquet(frame: pl.DataFrame, path: Path, metadata: dict[str, str] | None = None) -> None:
+    """Write a frame so that equal frames give equal bytes, in one rename; `metadata` is kept in the file."""
     with _writing(path) as aside:
-        frame.rechunk().write_parquet(aside, compression="zstd", row_group_size=250_000)
+        frame.rechunk().write_parquet(aside, compression="zstd", row_group_size=250_000, metadata=metadata)
 
 
 def sha256(path: Path) -> str:
@@ -263,7 +295,12 @@ def sha256(path: Path) -> str:
 
 def run_folder(traces: Path, night: date, target: str, run_id: str) -> Path:
     """Where a finished run lies."""
-    return traces / f"night={night.isoformat()}" / f"target={target}" / run_id
+    return traces / run_path(night, target, run_id)
+
+
+def run_path(night: date, target: str, run_id: str) -> str:
+    """The same, under the folder of all traces."""
+    return f"night={night.isoformat()}/target={target}/{run_id}"
 
 
 def write_run(folder: Path, parts: Iterable[Part]) -> dict[str, File]:
@@ -327,6 +364,11 @@ def manifests(traces: Path, night: date) -> list[Manifest]:
     return [read_manifest(path) for path in _closed(traces, night)]
 
 
+def manifest_hashes(traces: Path, night: date) -> dict[str, str]:
+    """The hash of the manifest of each closed run of a night."""
+    return {path.parent.name: sha256(path) for path in _closed(traces, night)}
+
+
 def _closed(traces: Path, night: date) -> Iterator[Path]:
     found = (traces / f"night={night.isoformat()}").glob("target=*/[!.]*/manifest.json")
     yield from sorted(found, key=lambda path: path.parent.name)
@@ -334,35 +376,44 @@ def _closed(traces: Path, night: date) -> Iterator[Path]:
 
 def read_manifest(path: Path) -> Manifest:
     """Read one manifest; a damaged one is an error that names it."""
+    return _read(path, Manifest, "manifest", "move the run's folder away")
+
+
+def _read(path: Path, kind: type[_Told], what: str, otherwise: str) -> _Told:
+    """What was told of a night; what is damaged, or of another schema, is an error with the cure."""
     try:
-        manifest = msgspec.json.decode(path.read_bytes(), type=Manifest)
+        told = msgspec.json.decode(path.read_bytes(), type=kind)
     except (msgspec.DecodeError, msgspec.ValidationError) as error:
+        raise TraceError(f"{path}: damaged {what} ({error}); restore it from a backup, or {otherwise}") from error
+    if told.schema_version != SCHEMA_VERSION:
         raise TraceError(
-            f"{path}: damaged manifest ({error}); restore it from a backup, or move the run's folder away"
-        ) from error
-    if manifest.schema_version != SCHEMA_VERSION:
-        raise TraceError(
-            f"{path}: trace schema {manifest.schema_version}, this version reads {SCHEMA_VERSION}; "
-            "use the tokenclock version named in the manifest's code_version"
+            f"{path}: trace schema {told.schema_version}, this version reads {SCHEMA_VERSION}; "
+            "use the tokenclock version named in the code_version of the night's manifests"
         )
-    return manifest
+    return told
 
 
 def read_night(traces: Path, night: date) -> Night | None:
     """The census of a night, or None where none was taken."""
     path = traces / f"night={night.isoformat()}" / "targets.json"
-    return msgspec.json.decode(path.read_bytes(), type=Night) if path.exists() else None
+    return (
+        _read(path, Night, "census", "move it away: targets without a run are then unknown")
+        if path.exists()
+        else None
+    )
 
 
-def write_calibration(traces: Path, one: Calibration) -> None:
-    """Keep a calibration beside the runs that it speaks for."""
-    write_json(traces / f"night={one.night.isoformat()}" / "calibration" / one.name, one)
+def write_calibration(traces: Path, one: Calibration) -> Path:
+    """Keep a calibration beside the runs that it speaks for; return its path."""
+    path = traces / f"night={one.night.isoformat()}" / "calibration" / one.name
+    write_json(path, one)
+    return path
 
 
 def calibrations(traces: Path, night: date) -> list[Calibration]:
     """All calibrations of a night, in order of time."""
     found = sorted((traces / f"night={night.isoformat()}" / "calibration").glob("[!.]*.json"))
-    return [msgspec.json.decode(path.read_bytes(), type=Calibration) for path in found]
+    return [_read(path, Calibration, "calibration", "move it away") for path in found]
 
 
 def load(traces: Path, night: date) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -371,6 +422,12 @@ def load(traces: Path, night: date) -> tuple[pl.DataFrame, pl.DataFrame]:
     requests = _concat([_verified(folder, "requests.parquet") for folder in folders], REQUESTS)
     reads = _concat([_verified(folder, "reads.parquet") for folder in folders], READS)
     return requests.sort("request_id"), reads.sort("request_id", "read_index")
+
+
+def load_run(folder: Path) -> tuple[Manifest, pl.DataFrame, pl.DataFrame]:
+    """One closed run: its manifest, requests and reads."""
+    requests, reads = (_verified(folder, name) for name in SCHEMAS)
+    return read_manifest(folder / "manifest.json"), requests, reads
 
 
 def load_hardware(traces: Path, night: date) -> pl.DataFrame:

@@ -1,24 +1,35 @@
-"""The published DuckDB file: built aside from audited Parquet, documented, put in place in one rename."""
+"""The published DuckDB file: built aside from audited Parquet, documented, put in place in one rename.
 
-import json
+Readers and the night never wait for each other: a reader keeps the file that it has open, and publishers wait for
+one another alone.
+"""
+
+import hashlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
-from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import polars as pl
+from filelock import FileLock
 
-from pipeline import tables
+from pipeline import __version__, attach, renewal, sql, tables, trace
 from pipeline.errors import TokenclockError
-from pipeline.layout import Layout, shipped
+from pipeline.layout import Layout
+from pipeline.sql import quoted
 
-CONFIG: dict[str, str | bool | int | float | list[str]] = {
-    "autoinstall_known_extensions": False,
-    "autoload_known_extensions": False,
+META = "meta"
+META_TITLE = "One row: what this warehouse is, and what it was made from"
+META_COLUMNS = {
+    "schema_version": "Version of the tables; raised when a column is renamed, removed or means something else",
+    "code_version": "Version of tokenclock that published it",
+    "nights": "Nights in it",
+    "first_night": "The oldest of them",
+    "last_night": "The newest of them",
+    "content_sha256": "Hash over the staged tables that it was filled from; recomputed, they give the same",
 }
 
 
@@ -28,20 +39,12 @@ class WarehouseError(TokenclockError):
 
 @dataclass(frozen=True)
 class Extra:
-    """A table that is not derived from traces night by night."""
+    """A table that is not derived from traces night by night; `key` are the columns that tell its rows apart."""
 
     title: str
     frame: pl.DataFrame
     columns: Mapping[str, str]
-
-
-@dataclass(frozen=True)
-class View:
-    """A view: its file's name, its leading comment, its SELECT."""
-
-    name: str
-    title: str
-    sql: str
+    key: tuple[str, ...] = ()
 
 
 def publish(layout: Layout, nights: Sequence[date], extras: Mapping[str, Extra]) -> dict[str, int]:
@@ -51,118 +54,180 @@ def publish(layout: Layout, nights: Sequence[date], extras: Mapping[str, Extra])
     the warehouse that was published stays.
     """
     layout.data.mkdir(parents=True, exist_ok=True)
-    aside = layout.warehouse.with_name(f".{layout.warehouse.name}.{os.getpid()}")
-    for left in layout.data.glob(f".{layout.warehouse.name}.*"):  # by a publication that was killed
-        left.unlink()
+    with FileLock(layout.data / ".publishing.lock"):  # the system frees it when its holder is killed
+        for left in layout.data.glob(f".{layout.warehouse.name}.*"):  # by a publication that was killed
+            left.unlink()
+        extras = {**extras, META: _meta(layout, nights)}
+        with _aside(layout.warehouse) as aside:
+            rows = _build(aside, layout, nights, extras)
+        with connect(layout) as con:
+            attach.write(layout, con, nights)
+    return rows
+
+
+@contextmanager
+def _aside(path: Path) -> Iterator[Path]:
+    """A name beside `path` to build at, put in place in one rename that a loss of power does not undo."""
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        rows = _build(aside, layout, nights, extras)
-        with aside.open("rb") as file:
-            os.fsync(file.fileno())
-        aside.replace(layout.warehouse)
+        yield aside
+        trace.sync(aside)
+        aside.replace(path)
+        trace.sync(path.parent)
     finally:
         aside.unlink(missing_ok=True)
         aside.with_name(f"{aside.name}.wal").unlink(missing_ok=True)
-    return rows
+
+
+def _meta(layout: Layout, nights: Sequence[date]) -> Extra:
+    row = {
+        "schema_version": tables.SCHEMA_VERSION,
+        "code_version": __version__,
+        "nights": len(nights),
+        "first_night": min(nights, default=None),
+        "last_night": max(nights, default=None),
+        "content_sha256": _content(layout, nights),
+    }
+    kinds = dict(zip(META_COLUMNS, (pl.Int32, pl.String, pl.Int32, pl.Date, pl.Date, pl.String), strict=True))
+    return Extra(META_TITLE, pl.DataFrame([row], schema=kinds), META_COLUMNS)
+
+
+def _content(layout: Layout, nights: Sequence[date]) -> str:
+    """One hash of all staged tables of these nights."""
+    found = hashlib.sha256()
+    for night in sorted(nights):
+        for name in sorted(tables.tables()):
+            if layout.table(name, night).exists():
+                found.update(f"{name} {night} {trace.sha256(layout.table(name, night))}\n".encode())
+    return found.hexdigest()
 
 
 def _build(path: Path, layout: Layout, nights: Sequence[date], extras: Mapping[str, Extra]) -> dict[str, int]:
     rows = {}
-    with duckdb.connect(path, config=CONFIG) as con:
+    with duckdb.connect(path, config=sql.OFFLINE) as con:
+        con.begin()  # one transaction: else each of hundreds of comments waits for the disk
         for name, table in tables.tables().items():
-            _table(con, layout, table, nights)
+            _fill(con, name, tables.empty(name))
+            _append(con, layout, name, nights)
             _comment(con, name, table.title, table.columns)
         for name, extra in extras.items():
-            con.register("incoming", extra.frame)
-            con.execute(f'CREATE TABLE "{name}" AS SELECT * FROM incoming').fetchall()
-            con.unregister("incoming")
+            _fill(con, name, extra.frame)
             _comment(con, name, extra.title, extra.columns)
-        for view in views():
-            con.execute(f'CREATE VIEW "{view.name}" AS {view.sql}').fetchall()
-            con.execute(f'COMMENT ON VIEW "{view.name}" IS {_quoted(view.title)}').fetchall()
         for name in (*tables.tables(), *extras):
             rows[name] = _count(con, name)
+        define(con)
+        con.commit()
         con.execute("CHECKPOINT").fetchall()
     return rows
 
 
-def _table(con: duckdb.DuckDBPyConnection, layout: Layout, table: tables.Table, nights: Sequence[date]) -> None:
-    """Create a table with its schema, then fill it from the staged nights."""
-    con.register("incoming", tables.empty(table.name))
-    con.execute(f'CREATE TABLE "{table.name}" AS SELECT * FROM incoming').fetchall()
+def _fill(con: duckdb.DuckDBPyConnection, name: str, frame: pl.DataFrame) -> None:
+    con.register("incoming", frame)
+    con.execute(f'CREATE TABLE "{name}" AS SELECT * FROM incoming').fetchall()
     con.unregister("incoming")
+
+
+def _append(con: duckdb.DuckDBPyConnection, layout: Layout, name: str, nights: Sequence[date]) -> None:
+    """Fill a table from its staged nights."""
     for night in nights:
-        staged = str(layout.table(table.name, night))
+        if not tables.is_of_today(layout, name, night) and not renewal.is_kept(layout, name, night):
+            raise WarehouseError(
+                f"{layout.table(name, night)}: missing, or staged by another version of tokenclock; "
+                f"build the night anew: tokenclock build --night {night}"
+            )
+        if not layout.table(name, night).exists():
+            continue  # younger than the night's reads, which expired
         con.execute(
-            f'INSERT INTO "{table.name}" BY NAME SELECT * FROM read_parquet(?, hive_partitioning = false)',
-            [staged],
+            f'INSERT INTO "{name}" BY NAME SELECT * FROM read_parquet(?, hive_partitioning = false)',
+            [str(layout.table(name, night))],
         ).fetchall()
 
 
+def define(con: duckdb.DuckDBPyConnection) -> None:
+    """Create views and macros over the tables, described to the column."""
+    known = _column_comments(con)
+    for one in sql.definitions():
+        for statement in one.statements:
+            con.execute(statement).fetchall()
+        if one.kind == "view":
+            known[one.name] = _inherited(con, one, known)
+            _comment_columns(con, one.name, known[one.name])
+
+
+def _column_comments(con: duckdb.DuckDBPyConnection) -> dict[str, dict[str, str]]:
+    found: dict[str, dict[str, str]] = {}
+    told = "SELECT table_name, column_name, comment FROM duckdb_columns() WHERE NOT internal"
+    for table, column, comment in con.execute(told).fetchall():
+        found.setdefault(table, {})[column] = comment
+    return found
+
+
+def _inherited(
+    con: duckdb.DuckDBPyConnection, view: sql.Definition, known: Mapping[str, Mapping[str, str]]
+) -> dict[str, str]:
+    """What a view's columns mean: as its file says, else as the first that it reads says of that name."""
+    meanings: dict[str, str] = {}
+    for column in con.sql(f'FROM "{view.name}" LIMIT 0').columns:
+        said = [view.columns.get(column), *(known[name].get(column) for name in view.uses if name in known)]
+        if meaning := next(filter(None, said), None):
+            meanings[column] = meaning
+    return meanings
+
+
 def _comment(con: duckdb.DuckDBPyConnection, name: str, title: str, columns: Mapping[str, str]) -> None:
-    con.execute(f'COMMENT ON TABLE "{name}" IS {_quoted(title)}').fetchall()
+    con.execute(f'COMMENT ON TABLE "{name}" IS {quoted(title)}').fetchall()
+    _comment_columns(con, name, columns)
+
+
+def _comment_columns(con: duckdb.DuckDBPyConnection, name: str, columns: Mapping[str, str]) -> None:
     for column, text in columns.items():
-        con.execute(f'COMMENT ON COLUMN "{name}"."{column}" IS {_quoted(text)}').fetchall()
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
+        con.execute(f'COMMENT ON COLUMN "{name}"."{column}" IS {quoted(text)}').fetchall()
 
 
 def _count(con: duckdb.DuckDBPyConnection, name: str) -> int:
-    row = con.execute(f'SELECT count(*) FROM "{name}"').fetchone()
-    return int(row[0]) if row else 0
-
-
-def views(folder: Path | None = None) -> list[View]:
-    """The views of `sql/views`, each after those it selects from."""
-    found = {view.name: view for view in _read_views(folder or shipped("sql") / "views")}
-    uses = {name: _tables_in(view.sql) & set(found) for name, view in found.items()}
-    try:
-        return [found[name] for name in TopologicalSorter(uses).static_order()]
-    except CycleError as error:
-        raise WarehouseError(f"sql/views: these views select from each other: {error.args[1]}") from error
-
-
-def _tables_in(sql: str) -> set[str]:
-    """Names of the tables and views that a SELECT reads, by DuckDB's own parser."""
-    with duckdb.connect(config=CONFIG) as con:
-        row = con.execute("SELECT json_serialize_sql(?)", [sql]).fetchone()
-    tree = json.loads(row[0]) if row else {}
-    if tree.get("error"):
-        raise WarehouseError(f"sql/views: {tree['error_message']} in: {sql}")
-    return set(_base_tables(tree))
-
-
-def _base_tables(node: Any) -> Iterator[str]:
-    if isinstance(node, dict):
-        if node.get("type") == "BASE_TABLE":
-            yield node["table_name"]
-        node = list(node.values())
-    if isinstance(node, list):
-        for child in node:
-            yield from _base_tables(child)
-
-
-def _read_views(folder: Path) -> Iterator[View]:
-    for path in sorted(folder.glob("*.sql")):
-        text = path.read_text("utf-8")
-        title = " ".join(line.removeprefix("--").strip() for line in _leading_comment(text))
-        if not title:
-            raise WarehouseError(f"{path}: begin with a comment that says what a row is (`-- One row a …`)")
-        yield View(path.stem, title, text.strip().rstrip(";"))
-
-
-def _leading_comment(text: str) -> Iterator[str]:
-    for line in text.splitlines():
-        if not line.startswith("--"):
-            return
-        yield line
+    [[rows]] = con.execute(f'SELECT count(*) FROM "{name}"').fetchall()
+    return int(rows)
 
 
 def connect(layout: Layout) -> duckdb.DuckDBPyConnection:
-    """Open the published warehouse read-only."""
+    """Open the published warehouse read-only; one that this version cannot read is an error with the cure."""
     if not layout.warehouse.exists():
         raise WarehouseError(
             f"{layout.warehouse}: no warehouse yet; `make demo` (or `tokenclock publish`) makes one"
         )
-    return duckdb.connect(layout.warehouse, read_only=True, config=CONFIG)
+    # The macro raw_reads names files as they lie in the data folder.
+    config = {**sql.OFFLINE, "file_search_path": str(layout.data)}
+    try:
+        con = duckdb.connect(layout.warehouse, read_only=True, config=config)
+    except duckdb.Error as error:
+        raise WarehouseError(
+            f"{layout.warehouse}: DuckDB {duckdb.__version__} cannot open it ({_first_line(error)}); "
+            "make it anew from the staged tables: tokenclock publish"
+        ) from error
+    try:
+        _refuse_other_versions(layout, con)
+    except WarehouseError:
+        con.close()
+        raise
+    return con
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]
+
+
+def _refuse_other_versions(layout: Layout, con: duckdb.DuckDBPyConnection) -> None:
+    try:
+        [[version, code]] = con.execute(f"SELECT schema_version, code_version FROM {META}").fetchall()
+    except duckdb.CatalogException:  # older than the versions
+        version, code = 0, "of an older day"
+    if version < tables.SCHEMA_VERSION:
+        cure = "make it anew from the staged tables: tokenclock publish"
+    elif version > tables.SCHEMA_VERSION:
+        cure = "update tokenclock, or make it anew with this version: tokenclock build, then tokenclock publish"
+    else:
+        return
+    raise WarehouseError(
+        f"{layout.warehouse}: schema {version}, published by tokenclock {code}; this version reads schema "
+        f"{tables.SCHEMA_VERSION}. Readers of DuckDB alone may still open it; {cure}"
+    )

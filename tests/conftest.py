@@ -19,5 +19,15 @@ def layout(tmp_path, monkeypatch):
             monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TOKENCLOCK_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("TOKENCLOCK_RELEASES", str(tmp_path / "no-releases"))  # computing them takes seconds
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "data" / "dagster"))
     return Layout.from_environment()
+
+
+@pytest.fixture(scope="session")
+def fixed(tmp_path_factory):
+    """The warehouse of the fixed traces, for tests that only read it."""
+    from tests.questions.published import published
+
+    folder = tmp_path_factory.mktemp("fixed")
+    return published(Layout(folder / "data", folder / "site"))

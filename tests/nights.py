@@ -1,14 +1,51 @@
 """Recorded nights on disk, for tests of what comes after recording."""
 
+import json
+import shutil
+import tempfile
 from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
 
 import polars as pl
 
-from pipeline import tables, trace
+from pipeline import ledger, publish, tables, trace
 from pipeline.collect.recorder import Trace
 from pipeline.collect.store import RunStore
 from pipeline.layout import Layout
 from tests import streams
+
+_SHELF = tempfile.TemporaryDirectory(prefix="tokenclock-nights-")  # published nights of this session
+
+
+def published(layout: Layout, *targets: dict[str, Any], site: bool = False) -> Path:
+    """Publish the golden night of these targets (none: before anything was recorded); return the first page's path.
+
+    Publishing takes seconds, so a night is made once a session and copied from then on.
+    """
+    shelf = Path(_SHELF.name)
+    index = shelf / "index.json"
+    known = json.loads(index.read_text()) if index.exists() else {}
+    name = json.dumps([targets, site])
+    if name not in known:
+        known[name] = str(shelf / str(len(known)))
+        folder = Path(known[name])
+        _publish(Layout(folder / "data", folder / "site"), targets, site=site)
+        index.write_text(json.dumps(known))
+    for made, wanted in (("data", layout.data), ("site", layout.site)):
+        if (Path(known[name]) / made).exists():
+            shutil.copytree(Path(known[name]) / made, wanted, dirs_exist_ok=True)
+    return layout.site / "index.html"
+
+
+def _publish(layout: Layout, targets: tuple[dict[str, Any], ...], *, site: bool) -> None:
+    for about in targets:
+        record(layout, **about)
+    if targets:
+        publish.build_night(layout, streams.NIGHT)
+    publish.publish_warehouse(layout)
+    if site:
+        publish.publish_site(layout)
 
 
 def record(
@@ -47,19 +84,26 @@ def stage_more(layout: Layout, night: date, factors: list[float]) -> None:
 def take_census(layout: Layout, night: date, targets: list[trace.Target]) -> None:
     """Write down which targets the plan of that night had."""
     census = trace.Night(schema_version=1, night=night, plan_sha256="0", rounds=1, targets=targets)
-    trace.write_json(layout.traces / f"night={night}" / "targets.json", census)
+    path = layout.traces / f"night={night}" / "targets.json"
+    trace.write_json(path, census)
+    ledger.enter(layout.traces, {path.relative_to(layout.traces).as_posix(): trace.sha256(path)})
 
 
-def calibrate(layout: Layout, night: date, **found: float) -> None:
-    """Keep one calibration of one stream."""
+def calibrate(layout: Layout, night: date, number: int = 1, concurrency: int = 1, **found: float) -> None:
+    """Keep one calibration before a round."""
     known = {
-        "clock_source": "kernel", "scheduling": "ordinary", "streams": 1, "events": 104, "reads": 104,
+        "clock_source": "kernel", "scheduling": "ordinary", "streams": concurrency, "events": 104, "reads": 104,
         "stamp_error_p50_ns": 9_000.0, "stamp_error_p99_ns": 17_000.0, "stamp_error_max_ns": 40_000.0,
         "ttft_error_p50_ns": 17_000.0, "ttft_error_max_ns": 17_000.0, "shared_read_share": 0.0,
         "loop_lag_p50_ns": 0.0, "loop_lag_max_ns": 1_000_000.0, "cpu_share": 0.02, "pacing_error_p50_ns": 2_000.0,
     }  # fmt: skip
     one = trace.Calibration(
-        schema_version=1, night=night, round=1, moment="before", measured_at=f"{night}T02:00:00.000+00:00",
-        concurrency=1, tok_s=200.0, found={**known, **found}, error=None,
+        schema_version=1, night=night, round=number, moment="before", measured_at=f"{night}T02:00:00.000+00:00",
+        concurrency=concurrency, tok_s=200.0, found={**known, **found}, error=None,
     )  # fmt: skip
     trace.write_calibration(layout.traces, one)
+
+
+def enter(layout: Layout) -> None:
+    """Enter in the ledger what a collection would have entered."""
+    ledger.enter_missing(layout.traces)

@@ -2,16 +2,14 @@ import json
 
 import pytest
 
-from pipeline import cli, publish
-from tests import nights, plans, streams
+from pipeline import cli
+from tests import nights, plans
 from tests.servers import HELLO, serving
 
 
 @pytest.fixture
 def published(layout):
-    nights.record(layout)
-    publish.build_night(layout, streams.NIGHT)
-    publish.publish_warehouse(layout)
+    nights.published(layout, {})
     return layout
 
 

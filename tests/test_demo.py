@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -76,6 +77,33 @@ def test_the_engines_facts_stand_in_the_tables(ran):
 
 
 @pytest.mark.engine
+def test_the_first_site_has_the_real_gpu_points_of_the_release_and_they_are_the_readmes(ran):
+    layout, _, _ = ran
+    table = re.findall(r"^\| (\d+) \|(.+)\|$", (ROOT / "data-releases" / "README.md").read_text(), re.MULTILINE)
+    said = {int(load): [_number(cell) for cell in cells.split("|")] for load, cells in table}
+    assert set(said) == {1, 2, 4, 8, 16, 32, 64}
+    query = """
+        SELECT level, ttft_p50_ms, output_speed_p50_tok_s, output_throughput_tok_s FROM curve
+        WHERE release = 'h200-2026-11-24' ORDER BY level, workload DESC"""
+    found = {}
+    for level, *figures in run(layout, query).rows():
+        found[level] = [*found.get(level, []), *figures]
+    for level, figures in said.items():
+        assert found[level] == pytest.approx(figures, rel=0.02), level
+    failed = run(layout, "SELECT * FROM released_check_results WHERE severity = 'critical' AND NOT passed")
+    assert failed.is_empty()
+    assert run(layout, "SELECT DISTINCT target FROM summary")["target"].to_list() == ["embedded-smollm2-135m"]
+    for chart in ("output_speed_llama_8b", "ttft_llama_8b", "pareto_llama_8b"):
+        drawn = (layout.charts / f"{chart}.vl.json").read_text()
+        for fact in ("H200, transformers serve, random weights", "NVIDIA H200 SXM", "2026-11-24", "16 CPUs"):
+            assert fact in drawn, (chart, fact)
+
+
+def _number(cell):
+    return float(re.search(r"[\d.]+", cell.replace(",", ""))[0])
+
+
+@pytest.mark.engine
 def test_no_engine_is_left_behind(ran):
     layout, _, _ = ran
     (manifest, *_) = trace.manifests(layout.traces, tonight())
@@ -88,10 +116,10 @@ def test_no_engine_is_left_behind(ran):
 def test_the_demos_site_shows_its_charts_without_errors_or_network(ran):
     layout, _, _ = ran
     page = layout.site / "index.html"
+    of_one_night = [one.name for one in charts.on_page() if one.group != "trend"]
     with opened(page.as_uri()) as this:
-        this.page.wait_for_function(
-            f"document.querySelectorAll('[data-drawn=yes]').length === {len(charts.on_page())}"
-        )
+        for name in of_one_night:
+            this.page.locator(f"[data-chart={name}][data-drawn=yes]").wait_for()
         assert "SmolLM2 135M Instruct" in this.page.inner_text("header")
         assert this.page.locator("#local_ttft [aria-roledescription=point]").count() >= 18
         assert this.errors == []
@@ -153,10 +181,11 @@ def test_the_ui_shows_what_the_demo_ran(ran):
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_after_an_interrupted_demo_the_next_one_works_and_nothing_is_corrupted(tmp_path, how):
+    quick = {"P_API_KEY": "k", "TOKENCLOCK_RELEASES": str(tmp_path / "none")}
     slow = [*HELLO[:3], 0.1, *HELLO[3:]]
     with serving(slow) as server:
         path = plans.write(tmp_path, server.url, requests=40, warmup=0)
-        process = demo(tmp_path, "--plan", str(path), P_API_KEY="k")
+        process = demo(tmp_path, "--plan", str(path), **quick)
         deadline = time.monotonic() + 120
         while len(server.requests) < 4 and process.poll() is None and time.monotonic() < deadline:
             time.sleep(0.05)
@@ -166,7 +195,7 @@ def test_after_an_interrupted_demo_the_next_one_works_and_nothing_is_corrupted(t
         sent = len(server.requests)
         assert 4 <= sent < 40
         plans.write(tmp_path, server.url, requests=5, warmup=0)
-        again = demo(tmp_path, "--plan", str(path), P_API_KEY="k")
+        again = demo(tmp_path, "--plan", str(path), **quick)
         out, err = again.communicate(timeout=120)
         assert again.returncode == 0, err + out
     layout = Layout(tmp_path / "data", tmp_path / "site")

@@ -94,7 +94,9 @@ def test_runs_are_the_product_and_their_names_are_unique():
     this = plan.load()
     runs = plan.runs(this, NIGHT, list(this.targets), [1, 2])
     assert len({run.id for run in runs}) == len(runs)
-    assert len(runs) == 2 * sum(len(t.workloads) * len(t.scenarios) for t in this.targets.values())
+    measuring = [run for run in runs if run.workload not in this.probes]
+    assert len(measuring) == 2 * sum(len(t.workloads) * len(t.scenarios) for t in this.targets.values())
+    assert [run.target for run in runs if run.workload == "identity"] == list(this.targets)
 
 
 def test_an_estimate_counts_warm_up_and_uses_the_price(tmp_path):

@@ -14,6 +14,7 @@ from pipeline.query import run
 
 PLAN = plan.DEFAULT.parent.parent / "plans" / "providers-demo.toml"
 FASTER = 5
+IMPOSTOR = "impostor-llama-3-3-70b"
 
 
 def short(folder):
@@ -22,6 +23,7 @@ def short(folder):
     text = re.sub(r"ttft_ms = (\d+)", lambda found: f"ttft_ms = {int(found[1]) / FASTER:g}", text)
     text = re.sub(r"tok_s = (\d+)", lambda found: f"tok_s = {int(found[1]) * FASTER}", text)
     text = re.sub(r"requests_per_minute = \d+", "requests_per_minute = 60", text)
+    text = text.replace("output_tokens = 24", "output_tokens = 14")
     for key, value in {"requests": 2, "warmup_requests": 0, "rounds": 1, "calibration_tokens": 0}.items():
         text = re.sub(rf"^{key} = \d+", f"{key} = {value}", text, flags=re.MULTILINE)
     path = folder / "short.toml"
@@ -36,7 +38,10 @@ def published(tmp_path_factory):
         patch.chdir(folder)
         patch.setenv("TOKENCLOCK_DATA", str(folder / "data"))
         patch.setenv("TOKENCLOCK_SITE", str(folder / "site"))
-        assert cli.main(["collect", "--quiet", "--plan", str(short(folder))]) == 0
+        patch.setenv("TOKENCLOCK_RELEASES", str(folder / "none"))
+        assert (
+            cli.main(["collect", "--quiet", "--plan", str(short(folder))]) == 1
+        )  # an id has ended, and is told so
         assert cli.main(["build", "--quiet"]) == 0
         assert cli.main(["publish", "--quiet"]) == 0
     return Layout(folder / "data", folder / "site")
@@ -54,6 +59,7 @@ def test_the_plan_has_every_provider_and_nothing_that_could_be_taken_for_measure
     for family in ("llama-8b", "llama-70b"):
         models = {name for name, model in this.models.items() if model.family == family}
         assert len({one.provider for one in this.targets.values() if one.model in models}) >= 8
+    assert [name for name, one in this.targets.items() if one.engine.get("serves") == "llama-3-2-3b"] == [IMPOSTOR]
     assert sum(plan.estimate(this, name, tonight(), {}).usd or 0 for name in this.targets) == 0
 
 
@@ -66,7 +72,7 @@ def test_the_night_is_published_and_every_request_ended_as_its_provider_was_told
     assert {row["target"] for row in rows} == set(this.targets)
     for row in rows:
         simulated = this.targets[row["target"]].engine
-        if row["model_id"] in providers.find(row["provider"]).retired:
+        if row["model_id"] in providers.find(simulated["speaks"]).retired:
             assert (row["status"], row["http_status"]) == ("http_error", 400)
         elif row["status"] == "in_band_error":
             assert simulated["error_share"] > 0, row
@@ -74,21 +80,47 @@ def test_the_night_is_published_and_every_request_ended_as_its_provider_was_told
             assert row["status"] in WITH_METRICS, row
 
 
+def test_an_id_that_has_ended_is_asked_for_once_and_tells_why_in_the_providers_words(published):
+    (row,) = asked(published, "SELECT status, reason FROM targets WHERE target = 'groq-retired'")
+    assert row["status"] == "failed"
+    assert row["reason"].startswith(
+        'HTTP 400: {"error":{"message":"The model `llama3-70b-8192` has been decommissioned'
+    )
+    assert "model_decommissioned" in row["reason"]
+    assert asked(published, "SELECT count(*) AS n FROM requests WHERE target = 'groq-retired'") == [{"n": 1}]
+    assert row["reason"].split(" – ")[0].replace('"', "&#34;") in (published.site / "index.html").read_text()
+
+
 def test_usage_agrees_with_the_text_and_the_model_is_the_one_asked_for(published):
     rows = asked(
         published,
         """
-        SELECT r.provider, r.model_id, r.model_echoed, r.prompt_tokens, r.tokens_reported, r.token_source,
+        SELECT r.request_id, r.provider, r.model_id, r.model_echoed, r.prompt_tokens, r.tokens_reported,
+               r.token_source, r.is_warmup,
                len(string_split(string_agg(e.content, '' ORDER BY e.event_index), ' ')) - 1 AS words
-        FROM requests AS r JOIN events AS e USING (request_id) WHERE r.has_metrics GROUP BY ALL, r.request_id
+        FROM requests AS r JOIN events AS e USING (request_id) WHERE r.has_metrics GROUP BY ALL
         """,
     )
-    assert {row["provider"] for row in rows} == set(providers.names())
+    assert {row["provider"] for row in rows} == {*providers.names(), "impostor"}
     for row in rows:
         assert row["tokens_reported"] == row["words"] <= 48
-        assert row["prompt_tokens"] > 60
+        assert row["prompt_tokens"] > (20 if row["is_warmup"] else 60)
         assert row["token_source"] == "reported"
         assert row["model_echoed"] == row["model_id"]
+
+
+def test_the_one_that_serves_something_else_stands_apart_and_nobody_else(published):
+    found = asked(published, "SELECT target, model, others, verdict FROM identity_by_target")
+    assert [row["target"] for row in found if row["verdict"] != "agrees"] == [IMPOSTOR]
+    assert {row["model"]: row["others"] for row in found} == {
+        "llama-3-1-8b-instruct": 9, "llama-3-3-70b-instruct": 10,
+    }  # fmt: skip
+    (check,) = asked(published, "SELECT * FROM check_results WHERE check_name = 'claims_are_kept'")
+    assert (check["passed"], check["severity"], check["unexpected_count"]) == (False, "warning", 1)
+    page = (published.site / "index.html").read_text()
+    section = page.partition('id="identity"')[2].partition("</table>")[0]
+    assert section.count("stands apart</span>") == 1
+    assert "stands apart</span>" in section[section.index("An impostor (simulated)") :].partition("</tr>")[0]
 
 
 def test_servers_own_times_and_limits_are_read_where_the_provider_has_them(published):
@@ -104,10 +136,12 @@ def test_servers_own_times_and_limits_are_read_where_the_provider_has_them(publi
 
 def test_simulated_targets_are_hosted_and_their_manifests_say_what_was_simulated(published):
     manifests = trace.manifests(published.traces, tonight())
-    assert {one.outcome for one in manifests} == {"finished"}
+    assert {one.target.name for one in manifests if one.outcome != "finished"} == {"groq-retired"}
     for one in manifests:
+        if one.outcome == "refused" and one.requests_recorded == 0:
+            continue
         assert (one.target.kind, one.target.provenance, one.target.engine) == ("hosted", "simulated", "simulator")
-        assert one.engine["details"]["speaks"] == one.target.provider
+        assert one.engine["details"]["speaks"] == ("nebius" if one.target.name == IMPOSTOR else one.target.provider)
 
 
 def test_no_chart_draws_a_simulated_figure_like_a_measured_one(published):

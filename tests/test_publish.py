@@ -4,9 +4,8 @@ import duckdb
 import polars as pl
 import pytest
 
-from pipeline import publish, tables, trace, warehouse
+from pipeline import publish, sql, tables, trace, warehouse
 from pipeline.checks import ensure
-from pipeline.layout import shipped
 from pipeline.query import run
 from tests import nights, streams
 
@@ -78,9 +77,7 @@ def test_a_night_that_fails_a_critical_check_stays_staged_and_the_others_are_pub
 
 
 def test_when_no_night_passes_the_published_warehouse_stays(layout):
-    nights.record(layout)
-    publish.build_night(layout, GOOD)
-    publish.publish_warehouse(layout)
+    nights.published(layout, {})
     before = layout.warehouse.read_bytes()
     spoil(layout, GOOD)
     with pytest.raises(publish.NothingToPublishError, match="time_runs_forward"):
@@ -89,11 +86,10 @@ def test_when_no_night_passes_the_published_warehouse_stays(layout):
 
 
 def test_a_publication_that_breaks_leaves_the_old_warehouse_and_no_rubbish(layout, monkeypatch):
-    nights.record(layout)
-    publish.build_night(layout, GOOD)
-    publish.publish_warehouse(layout)
+    nights.published(layout, {})
     before = layout.warehouse.read_bytes()
-    monkeypatch.setattr(warehouse, "views", lambda: [warehouse.View("broken", "Broken", "SELECT * FROM nowhere")])
+    broken = sql.Definition("view", "broken", "Broken", "SELECT * FROM nowhere", {}, ())
+    monkeypatch.setattr(sql, "definitions", lambda: [broken])
     with pytest.raises(duckdb.Error, match="nowhere"):
         publish.publish_warehouse(layout)
     assert layout.warehouse.read_bytes() == before
@@ -113,7 +109,7 @@ def test_an_open_reader_keeps_its_state_while_a_new_night_is_published(layout):
 
 
 def test_with_nothing_recorded_the_warehouse_has_all_its_tables_and_the_published_figures(layout):
-    publish.publish_warehouse(layout)
+    nights.published(layout)
     rows = run(
         layout, "SELECT (SELECT count(*) FROM ttft) AS ours, (SELECT count(*) FROM published_figures) AS theirs"
     )
@@ -121,37 +117,8 @@ def test_with_nothing_recorded_the_warehouse_has_all_its_tables_and_the_publishe
     assert rows["theirs"].item() > 20
 
 
-@pytest.mark.parametrize("path", sorted((shipped("sql") / "queries").glob("*.sql")), ids=lambda path: path.stem)
-def test_every_worked_query_runs_on_a_night_and_on_none(layout, path):
-    assert path.read_text().startswith("-- "), f"{path.name}: begin with the question as a comment"
-    publish.publish_warehouse(layout)
-    empty = run(layout, path.read_text())
-    nights.record(layout)
-    publish.build_night(layout, GOOD)
-    publish.publish_warehouse(layout)
-    assert run(layout, path.read_text()).columns == empty.columns
-
-
-def test_views_come_after_the_views_they_read(layout):
-    order = [view.name for view in warehouse.views()]
-    assert order.index("side_by_side") < order.index("latest_night")
-
-
-def test_views_that_read_each_other_are_refused(tmp_path):
-    (tmp_path / "a.sql").write_text("-- One row\nSELECT * FROM b")
-    (tmp_path / "b.sql").write_text("-- One row\nSELECT * FROM a")
-    with pytest.raises(warehouse.WarehouseError, match="each other"):
-        warehouse.views(tmp_path)
-
-
-def test_a_view_without_a_comment_is_refused(tmp_path):
-    (tmp_path / "a.sql").write_text("SELECT 1")
-    with pytest.raises(warehouse.WarehouseError, match=r"a\.sql.*comment"):
-        warehouse.views(tmp_path)
-
-
 def test_the_warehouse_is_read_only(layout):
-    publish.publish_warehouse(layout)
+    nights.published(layout)
     with pytest.raises(Exception, match="read-only"):
         run(layout, "CREATE TABLE mine AS SELECT 1")
 

@@ -3,7 +3,7 @@ import subprocess
 
 import pytest
 
-from pipeline import cli, plan, tables
+from pipeline import cli, ledger, plan, tables
 from pipeline.decode.status import STATUSES
 from pipeline.tables.metrics import METRICS
 from pipeline.tables.summary import RUN_METRICS
@@ -47,12 +47,20 @@ def test_the_graph_of_the_readme_names_every_table():
     assert [name for name in tables.tables() if name not in graph] == []
 
 
-COMMANDS = ["demo", "collect", "build", "publish", "sql", "plan", "ui", "bundle", "ingest"]
-
-
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize(
+    "command",
+    [
+        *("demo", "collect", "build", "publish", "sql", "plan", "ui"),
+        *("explain", "trace", "verify", "gc", "backup", "restore", "bundle", "ingest"),
+    ],
+)
 def test_every_command_explains_itself(command, capsys):
     with pytest.raises(SystemExit) as ended:
         cli.main([command, "--help"])
     assert ended.value.code == 0
     assert "usage: tokenclock" in capsys.readouterr().out
+
+
+def test_the_head_of_a_measured_releases_ledger_is_the_one_that_is_written_down():
+    lines = ledger.read(ROOT / "data-releases" / "h200-2026-11-24" / "traces")
+    assert lines[-1].head in (ROOT / "data-releases" / "README.md").read_text()

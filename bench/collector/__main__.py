@@ -80,7 +80,7 @@ def publish(out: Path, runs: list[report.Run]) -> None:
         return
     from bench.collector import draw  # noqa: PLC0415 - the only part that needs more than a recorder does
 
-    out.with_suffix(".svg").write_text(draw.svg(runs))
+    out.with_suffix(".svg").write_text(draw.svg(runs) + "\n")
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from typing import Any
 
 Row = dict[str, Any]
 
-READS_FOR_CPU = 20_000
+READS_FOR_CPU = 3_000
 """In cells of fewer reads, what a request costs outweighs what a read costs."""
 
 
@@ -80,24 +80,38 @@ PROMISES = (
         _has_many_reads,
     ),
     Promise(
-        "≥ 1,000,000 events/s in flood", "events_per_s", 1e6, lambda row: row["tok_s"] is None, is_least=True,
+        "≥ 1,000,000 events/s in flood", "events_per_s", 1e6,
+        lambda row: row["tok_s"] is None and not row["is_tls"], is_least=True,
     ),
     Promise(
         "≥ 120,000 paced reads/s on one core", "reads_per_s", 120_000, _is_plain, is_least=True, is_best=True,
     ),
     Promise(
-        "≤ 400 bytes of memory a read", "memory_bytes_per_read", 400, _has_many_reads,
+        "≤ 400 bytes of memory a read", "memory_bytes_per_read", 400, _is_paced,
     ),
 )  # fmt: skip
 
 
 def verdicts(rows: Sequence[Row]) -> list[Verdict]:
     """Every promise, decided by the worst of its cells (by the best where one is enough)."""
-    return [_verdict(promise, [row for row in rows if row["client"] == "ours"]) for promise in PROMISES]
+    return [_verdict(promise, _known(promise, rows)) for promise in PROMISES]
 
 
-def _verdict(promise: Promise, rows: list[Row]) -> Verdict:
-    known = [row for row in rows if promise.speaks_of(row) and row.get(promise.figure) is not None]
+def misses(rows: Sequence[Row]) -> list[tuple[Promise, Row]]:
+    """Every cell of our client that breaks a promise made for all of its cells."""
+    found = [(promise, row) for promise in PROMISES if not promise.is_best for row in _known(promise, rows)]
+    return [(promise, row) for promise, row in found if not promise.kept(float(row[promise.figure]))]
+
+
+def _known(promise: Promise, rows: Sequence[Row]) -> list[Row]:
+    return [
+        row
+        for row in rows
+        if row["client"] == "ours" and promise.speaks_of(row) and row.get(promise.figure) is not None
+    ]
+
+
+def _verdict(promise: Promise, known: list[Row]) -> Verdict:
     if not known:
         return Verdict(promise, None, None)
     takes_least = promise.is_least != promise.is_best

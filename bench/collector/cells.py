@@ -15,6 +15,9 @@ FLOOD_EVENTS = 300_000
 FLOOD_EVENTS_PER_WRITE = 64
 STARTS, WAVES = 64, 10
 
+FIRST = ("ours", "bare")
+"""Clients that are measured in every cell, and before all others."""
+
 Tls = Literal["both", "only", "none"]
 
 
@@ -64,6 +67,11 @@ def _grid(*, is_tls: bool) -> list[Cell]:
         Cell(STARTS, 200, is_tls, tokens=4, waves=WAVES),
         *(Cell(streams, None, is_tls) for streams in STREAMS),
     ]
+
+
+def asks(cell: Cell, client: str) -> bool:
+    """Whether a client is measured in a cell: what the others are like shows in fewer, and they take long."""
+    return client in FIRST or (cell.streams == 64 if cell.is_tls else cell.streams != 16)
 
 
 def quick(tls: Tls = "both") -> list[Cell]:

@@ -7,7 +7,7 @@ from statistics import median
 from typing import Any
 
 from bench.collector import report
-from bench.collector.cells import Cell
+from bench.collector.cells import FIRST, Cell, asks
 from bench.collector.measure import ClientFailedError, Place, measured
 from pipeline.collect.calibrate import CalibrationError
 
@@ -22,7 +22,7 @@ Repeats = dict[tuple[Cell, str], list[Row]]
 
 def rows(cells: Sequence[Cell], clients: Sequence[str], at: Place, repeats: int, minutes: float) -> list[Row]:
     """One row a cell and client; ends within the minutes, and begins no repeat that would not."""
-    found: Repeats = {(cell, client): [] for cell in cells for client in clients}
+    found: Repeats = {(cell, client): [] for cell in cells for client in clients if asks(cell, client)}
     end = time.monotonic() + minutes * 60
     for repeat in range(repeats):
         again_s = sum(taken[-1]["took_s"] for taken in found.values() if taken and not _is_slow(taken))
@@ -35,11 +35,18 @@ def rows(cells: Sequence[Cell], clients: Sequence[str], at: Place, repeats: int,
 
 
 def _turns(cells: Sequence[Cell], clients: Sequence[str], repeat: int) -> Iterator[tuple[Cell, str]]:
-    """Cells in order; clients side by side in each, another one first each time."""
-    for number, cell in enumerate(cells):
-        first = (repeat + number) % len(clients)
-        for client in (*clients[first:], *clients[:first]):
-            yield cell, client
+    """Cells in order, clients side by side in each, another one first each time; at first without slow ones.
+
+    So the time is never up before our client and the bare protocol have been in every cell.
+    """
+    first = [client for client in clients if client in FIRST]
+    others = [client for client in clients if client not in FIRST]
+    for group in (first, others) if repeat == 0 else (clients,):
+        for number, cell in enumerate(cells):
+            asked = [client for client in group if asks(cell, client)]
+            leads = (repeat + number) % max(1, len(asked))
+            for client in (*asked[leads:], *asked[:leads]):
+                yield cell, client
 
 
 def _is_slow(taken: list[Row]) -> bool:

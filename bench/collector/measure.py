@@ -69,11 +69,15 @@ def place(schemes: set[bool], *, is_real_time: bool) -> Iterator[Place]:
 
 
 def cores() -> tuple[int | None, int | None]:
-    """A core for the server and one for the client; none where there is no choice."""
+    """A core for the server and one for the client; none where there is no choice.
+
+    Where there are plenty, not the first two: interrupts and whatever else runs prefer these.
+    """
     if not hasattr(os, "sched_getaffinity"):
         return None, None
     available = sorted(os.sched_getaffinity(0))
-    return (available[0], available[-1]) if len(available) > 1 else (None, None)
+    server = available[2 if len(available) >= 6 else 0]
+    return (server, available[-1]) if len(available) > 1 else (None, None)
 
 
 def check_real_time() -> None:

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from bench.collector import why
 from bench.collector.bar import Verdict, verdicts
 
 Run = dict[str, Any]
@@ -11,11 +12,14 @@ Run = dict[str, Any]
 HOW = """\
 # The recorder beside other clients
 
-Each client records the same scripted streams from the truth server, which logs the time of each of its own writes
-(`pipeline/collect/truth`). Errors are the client's stamp of an event minus the time just before the send() that
-carried it, on one machine and one clock. Each client is a process of its own on one CPU core, the server has
-another; clients take turns in every cell, and figures are medians of the repeats. Streams of a cell start one after
-the other without a pause. Figures of two clients may be compared within one run only.
+Each client records the same scripted streams from the truth server, which logs the time of each of its own
+writes (`pipeline/collect/truth`). Errors are the client's stamp of an event minus the time just before the
+send() that carried it, on one machine and one clock. Each client is a process of its own on one CPU core, the
+server has another; clients take turns in every cell, and figures are medians of the repeats. Streams of a cell
+start one after the other without a pause. Figures of two clients may be compared within one run only. Our
+client and the bare protocol are measured in every cell, the others in fewer. "Server late" is how late the
+truth server itself was: that is no error of a client, but where it is more than the time between two tokens,
+the server wrote as fast as it could.
 
 `make bench` measures anew (about eight minutes; `python -m bench.collector --help` says what can be chosen), and
 `make bench-peers` adds whole load generators. Figures as data: `collector.json`.
@@ -40,6 +44,7 @@ COLUMNS = (
     ("reads/s", "reads_per_s"),
     ("merged reads", "shared_read_share"),
     ("bytes/read", "memory_bytes_per_read"),
+    ("server late p99, µs", "pacing_error_p99_us"),
 )
 TITLES = {
     "ours": "tokenclock",
@@ -82,7 +87,12 @@ def _run(run: Run) -> str:
 def _grid(run: Run) -> list[str]:
     clients = dict.fromkeys(row["client"] for row in run["rows"])
     tables = [f"### {TITLES.get(client, client)}\n\n{figures(run, client)}" for client in clients]
-    return [bar(verdicts(run["rows"])), *tables]
+    return [bar(verdicts(run["rows"])), *_why(run["rows"]), *tables]
+
+
+def _why(rows: list[dict[str, Any]]) -> list[str]:
+    lines = why.reasons(rows)
+    return ["### Where it misses, and why", "\n".join(f"* {line}" for line in lines), why.TRIED] if lines else []
 
 
 def peers(rows: list[dict[str, Any]]) -> str:

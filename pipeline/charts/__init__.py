@@ -1,8 +1,8 @@
 """Charts, drawn from the warehouse alone: one file a kind of chart, found by listing this folder.
 
 A chart's module has `charts() -> list[Chart]`. What was measured is drawn filled, what others published
-hollow and in a panel of its own; what was simulated is a grey cross in a panel that says so; imported
-figures are not drawn.
+hollow and in a panel of its own; releases are filled squares in another; what was simulated is a grey cross in a
+panel that says so; imported figures are not drawn.
 """
 
 import importlib
@@ -23,11 +23,11 @@ from pipeline.trace import replace
 __all__ = ["FAMILIES", "GROUPS", "Chart", "charts", "on_page", "render"]
 
 PNG_SCALE = 2
-GROUPS = ("comparison", "local", "trend", "dialects", "owner")
+GROUPS = ("comparison", "sweep", "local", "trend", "dialects", "owner")
 
 
 def charts() -> list[Chart]:
-    """Every chart, in the order of the site: comparisons first, then this machine's own targets, then trends."""
+    """Every chart, in the order of the site: comparisons first, sweeps, this machine's own targets, then trends."""
     names = sorted(module.name for module in pkgutil.iter_modules(__path__))
     loaded = [importlib.import_module(f"{__name__}.{name}") for name in names]
     found = [chart for module in loaded if hasattr(module, "charts") for chart in module.charts()]

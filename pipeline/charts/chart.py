@@ -23,6 +23,6 @@ class Chart:
     name: str
     title: str
     description: str
-    group: Literal["comparison", "local", "trend", "dialects", "owner"]
+    group: Literal["comparison", "sweep", "local", "trend", "dialects", "owner"]
     order: int
     draw: Callable[[duckdb.DuckDBPyConnection], AnyChart]

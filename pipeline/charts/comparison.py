@@ -1,6 +1,6 @@
 """The comparison of a family: ours above, filled; the published figures below, hollow; one x axis.
 
-What was simulated, if anything, stands between them in a panel and in marks of its own.
+What was simulated, and what was released, stands between them, each in a panel and in marks of its own.
 
 Not a chart itself: `output_speed` and `ttft` are.
 """
@@ -12,7 +12,7 @@ import altair as alt
 import duckdb
 import polars as pl
 
-from pipeline.charts import simulated, theme
+from pipeline.charts import released, simulated, theme
 from pipeline.charts.chart import FAMILIES, AnyChart, Chart
 
 PERIODS = {"autumn-2024": "published, autumn 2024", "other": "published, another date"}
@@ -37,7 +37,7 @@ class Comparison:
 
 
 OURS = """
-SELECT s.target, t.provider_title,
+SELECT concat_ws('/', s.night, s.target, s.workload, s.scenario, s.metric) AS figure, s.target, t.provider_title,
        t.title || CASE WHEN s.concurrency > 1 THEN ', ' || s.scenario ELSE '' END AS label,
        t.model_title, t.model_id, coalesce(t.hardware, 'not known') AS hardware, s.scenario, s.concurrency,
        s.p10, s.p50, s.p50_low, s.p50_high, s.p90, s.n, s.success_rate, strftime(s.night, '%Y-%m-%d') AS night
@@ -48,7 +48,7 @@ ORDER BY label, s.target
 """
 
 PUBLISHED = """
-SELECT provider || CASE WHEN model LIKE 'Llama 3.1 %' THEN ''
+SELECT figure_id, provider || CASE WHEN model LIKE 'Llama 3.1 %' THEN ''
                         ELSE ', ' || regexp_replace(model, ' [0-9]+B$', '') END AS label,
        model, value, published_at, period, coalesce(precision, 'not stated') AS precision,
        coalesce(hardware, 'not known') AS hardware, coalesce(workload, 'not stated') AS workload, measured_by,
@@ -76,10 +76,13 @@ def _draw(this: Comparison, family: str, con: duckdb.DuckDBPyConnection) -> AnyC
         for provenance in ("measured", "simulated")
     )
     theirs = con.sql(PUBLISHED, params=names).pl().with_columns(kind=_kind())
+    carried = con.sql(released.FIGURES, params=names).pl()
     subtitle = f"{this.better} is better, logarithmic scale"
     head = alt.TitleParams(f"{FAMILIES[family]}: {this.title}", subtitle=subtitle, frame="group")
-    x = _scale([*_ends(ours), *_ends(pretended), *theirs["value"]])
+    x = _scale([*_ends(ours), *_ends(pretended), *carried["p50"], *theirs["value"]])
     between = [] if pretended.is_empty() else [_simulated(this, pretended, x)]
+    if not carried.is_empty():
+        between.append(released.panel(carried, _x(this, "p50", x), _told(carried, this), this.digits))
     panels = [_ours(this, ours, x), *between, _theirs(this, theirs, x)]
     both: AnyChart = alt.vconcat(*panels, title=head).resolve_scale(color="independent", shape="independent")
     return both
@@ -185,7 +188,7 @@ def _told(frame: pl.DataFrame, this: Comparison) -> list[alt.Tooltip]:
     return [
         alt.Tooltip(f"{name}:Q", format=this.format) if name in numbers else alt.Tooltip(f"{name}:N")
         for name in frame.columns
-        if name not in {"kind", "provider_title", "label"}
+        if name not in {"kind", "provider_title", "label", "figure", "figure_id"}
     ]
 
 

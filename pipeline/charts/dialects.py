@@ -10,7 +10,8 @@ from pipeline.charts.chart import AnyChart, Chart
 TITLE = "The same requests in other tools' words"
 
 SAID = """
-SELECT t.title || ', ' || d.scenario AS target, d.dialect, d.version, d.metric, d.p50, o.p50 AS ours,
+SELECT concat_ws('/', d.night, d.target, d.workload, d.scenario, d.metric, d.dialect) AS figure,
+       t.title || ', ' || d.scenario AS label, d.dialect, d.version, d.metric, d.p50, o.p50 AS ours,
        d.p50 / o.p50 AS ratio, d.requests_counted, d.requests_sent, d.percentile_rule
 FROM dialect_summary AS d
 JOIN dialect_summary AS o ON o.dialect = 'tokenclock'
@@ -18,7 +19,7 @@ JOIN dialect_summary AS o ON o.dialect = 'tokenclock'
     AND (o.night, o.target, o.workload, o.scenario) = (d.night, d.target, d.workload, d.scenario)
 JOIN targets AS t ON (t.night, t.target) = (d.night, d.target)
 WHERE d.night = (SELECT max(night) FROM summary) AND d.provenance = 'measured' AND t.may_publish AND o.p50 > 0
-ORDER BY d.metric, d.dialect, target
+ORDER BY d.metric, d.dialect, label, d.workload
 """
 
 EDGE = 4  # what is further off stands at the edge; nothing is to be read from how far
@@ -49,7 +50,10 @@ def _panels(shown: pl.DataFrame, order: list[str]) -> AnyChart:
     ticks = alt.Axis(values=[*range(EDGE + 1)], labelExpr=f"datum.value == {EDGE} ? '≥ {EDGE}' : datum.label")
     x = alt.X("ratio:Q", title=None, scale=alt.Scale(domain=[0, EDGE], clamp=True), axis=ticks)
     y = alt.Y("dialect:N", sort=order, title=None)
-    about = [alt.Tooltip(f"{name}:N") for name in ("target", "dialect", "version", "metric", "percentile_rule")]
+    about = [
+        alt.Tooltip("label:N", title="target"),
+        *(alt.Tooltip(f"{name}:N") for name in ("dialect", "version", "metric", "percentile_rule")),
+    ]
     figures = [alt.Tooltip(f"{name}:Q", format=",.3f") for name in ("p50", "ours", "ratio")]
     counts = [alt.Tooltip(f"{name}:Q") for name in ("requests_counted", "requests_sent")]
     dots = (

@@ -11,7 +11,8 @@ from pipeline.charts import theme
 from pipeline.charts.chart import AnyChart, Chart
 
 REQUESTS = """
-SELECT t.title || ', ' || r.scenario AS label, m.{metric} AS value, m.request_id, m.round, r.tokens, r.status
+SELECT concat_ws('/', m.night, m.target, m.workload, m.scenario, '{metric}') AS figure,
+       t.title || ', ' || r.scenario AS label, m.{metric} AS value, m.request_id, m.round, r.tokens, r.status
 FROM {table} AS m JOIN requests AS r USING (request_id)
 JOIN targets AS t ON t.night = m.night AND t.target = m.target
 WHERE t.kind = 'local' AND m.provenance = 'measured' AND m.night = (SELECT max(night) FROM summary)
@@ -20,7 +21,8 @@ ORDER BY label, m.request_id
 """
 
 SUMMARY = """
-SELECT t.title || ', ' || s.scenario AS label, s.p10, s.p50, s.p50_low, s.p50_high, s.p90, s.n, s.rounds
+SELECT concat_ws('/', s.night, s.target, s.workload, s.scenario, s.metric) AS figure,
+       t.title || ', ' || s.scenario AS label, s.p10, s.p50, s.p50_low, s.p50_high, s.p90, s.n, s.rounds
 FROM summary AS s JOIN targets AS t USING (night, target)
 WHERE t.kind = 'local' AND s.provenance = 'measured' AND s.night = (SELECT max(night) FROM summary)
   AND s.metric = $metric
@@ -28,7 +30,8 @@ ORDER BY s.concurrency, label
 """
 
 RUNS = """
-SELECT t.title || ', ' || m.scenario AS label, m.{metric} AS value, m.run_id, m.round, m.window_s, m.success_rate
+SELECT concat_ws('/', m.night, m.target, m.workload, m.scenario, '{metric}') AS figure,
+       t.title || ', ' || m.scenario AS label, m.{metric} AS value, m.run_id, m.round, m.window_s, m.success_rate
 FROM {table} AS m JOIN targets AS t USING (night, target)
 WHERE t.kind = 'local' AND m.provenance = 'measured' AND m.night = (SELECT max(night) FROM summary)
   AND m.{metric} IS NOT NULL
@@ -126,6 +129,7 @@ def _draw(dots: pl.DataFrame, spread: pl.DataFrame, unit: str) -> AnyChart:
     interval = beside.mark_rule(strokeWidth=2, color=theme.INK).encode(x="p50_low:Q", x2="p50_high:Q", tooltip=told)
     tick = beside.mark_tick(thickness=3, size=20, color=theme.INK).encode(x="p50:Q", tooltip=told)
     label = beside.mark_text(align="left", dy=-19, fontSize=11, color=theme.INK).encode(x="p50:Q", text="text:N")
-    about = [alt.Tooltip(f"{name}:{'N' if kind == pl.String else 'Q'}") for name, kind in dots.schema.items()]
+    known = dots.drop("figure").schema
+    about = [alt.Tooltip(f"{name}:{'N' if kind == pl.String else 'Q'}") for name, kind in known.items()]
     points = alt.Chart(dots).mark_point(filled=True, size=26, opacity=0.45, color=blue, yOffset=13)
     return alt.layer(bar, points.encode(x=x, y=y, tooltip=about), interval, tick, label)

@@ -9,11 +9,12 @@ from pipeline.charts.chart import AnyChart, Chart
 TITLE = "What the nights have cost"
 
 SPENT = """
-SELECT strftime(night, '%Y-%m-%d') AS night, provider, sum(usd) AS usd, sum(requests_sent)::BIGINT AS requests_sent,
+SELECT concat_ws('/', night, provider, 'usd') AS figure, strftime(night, '%Y-%m-%d') AS night,
+       provider AS label, sum(usd) AS usd, sum(requests_sent)::BIGINT AS requests_sent,
        sum(requests_without_usage)::BIGINT AS requests_without_usage
 FROM spend WHERE provenance = 'measured' AND usd IS NOT NULL
   AND night > (SELECT max(night) FROM spend) - 60
-GROUP BY ALL ORDER BY night, provider
+GROUP BY ALL ORDER BY night, label
 """
 
 
@@ -30,7 +31,7 @@ def _draw(con: duckdb.DuckDBPyConnection) -> AnyChart:
     note = f"{spent['usd'].sum():.4f} USD in {spent['night'].n_unique()} nights shown"
     told = [
         "night:O",
-        "provider:N",
+        alt.Tooltip("label:N", title="provider"),
         alt.Tooltip("usd:Q", format=",.4f"),
         "requests_sent:Q",
         "requests_without_usage:Q",
@@ -41,7 +42,7 @@ def _draw(con: duckdb.DuckDBPyConnection) -> AnyChart:
         .encode(
             x=alt.X("night:O", title=None, axis=alt.Axis(labelOverlap=True)),
             y=alt.Y("usd:Q", title="USD"),
-            color=alt.Color("provider:N", title=None),
+            color=alt.Color("label:N", title=None),
             tooltip=told,
         )
         .properties(width=theme.WIDTH, height=220, title=alt.TitleParams(TITLE, subtitle=note))

@@ -14,7 +14,8 @@ MOST_ROWS = 5_000  # Altair draws no more
 HEIGHT = 3 * theme.ROW
 
 NIGHTS = """
-SELECT l.title || ', ' || l.model_title || ', ' || s.workload || ', ' || s.scenario AS label, s.night, s.p50,
+SELECT concat_ws('/', s.night, s.target, s.workload, s.scenario, s.metric) AS figure,
+       l.title || ', ' || l.model_title || ', ' || s.workload || ', ' || s.scenario AS label, s.night, s.p50,
        s.p50_low, s.p50_high, s.n, s.rounds, c.before, c.after, c.ratio, c.ratio_low, c.ratio_high
 FROM summary AS s
 JOIN (SELECT target, arg_max(title, night) AS title, arg_max(model_title, night) AS model_title

@@ -10,7 +10,7 @@ import msgspec
 import polars as pl
 
 from pipeline import trace
-from pipeline.checks import expect
+from pipeline.checks import expect, rows
 from pipeline.checks.expect import AuditError
 from pipeline.checks.suites import Severity, Suite, load
 from pipeline.layout import Layout
@@ -25,11 +25,15 @@ COMMENTS = {
     "sample": f"Up to {expect.SAMPLE_ROWS} of them, as JSON",
     "notes": "Why it must hold",
     "error": "Why it could not be evaluated",
+    "query": "Selects all rows that break it, of every night in the tables it names; null where it passed",
 }
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of one check. `observed`: the figure it judged, where it judges the table as a whole."""
+    """What came of one check. `observed`: the figure it judged, where it judges the table as a whole.
+
+    `query` selects all rows that break it, by the names of the tables and of any night; None where it passed.
+    """
 
     table: str
     name: str
@@ -40,6 +44,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     sample: list[dict[str, Any]]
     observed: Any
     error: str | None
+    query: str | None = None
 
 
 class Audit(msgspec.Struct, frozen=True, kw_only=True):
@@ -127,6 +132,21 @@ def _current(layout: Layout, table: str, night: date, folder: Path | None) -> Au
     return found if found and is_current(layout, found, folder) else audit(layout, table, night, folder)
 
 
+def failing_rows(layout: Layout, result: Result, night: date, *, is_held: bool, root: Path | None = None) -> str:
+    """A query of all rows that broke a check: over the warehouse, or over the staged files of a night that is held.
+
+    `root`: a folder that the files are named from; without it their paths are whole.
+    """
+    sql = result.query or f"SELECT * FROM {result.table}"  # noqa: S608 - of an audit that is older than its query
+    if not is_held:
+        return rows.published(sql, night)
+    return rows.staged(sql, lambda name: _from(root, layout.table(name, night)))
+
+
+def _from(root: Path | None, path: Path) -> Path:
+    return path.relative_to(root) if root else path
+
+
 def blocking(audits: Iterable[Audit]) -> list[Result]:
     """Critical checks that did not pass: a night with one is not published."""
     return [result for found in audits for result in found.failed if result.severity == "critical"]
@@ -140,8 +160,8 @@ def frame(audits: Iterable[Audit]) -> pl.DataFrame:
         "passed": pl.Boolean,
         "unexpected_count": pl.Int64,
     }
-    rows = [_row(found, result) for found in audits for result in found.results]
-    return pl.DataFrame(rows, schema=schema, orient="row").sort("night", "table_name", "check_name")
+    of_checks = [_row(found, result) for found in audits for result in found.results]
+    return pl.DataFrame(of_checks, schema=schema, orient="row").sort("night", "table_name", "check_name")
 
 
 def _row(found: Audit, result: Result) -> dict[str, object]:
@@ -155,4 +175,5 @@ def _row(found: Audit, result: Result) -> dict[str, object]:
         "sample": msgspec.json.encode(result.sample).decode(),
         "notes": result.notes,
         "error": result.error,
+        "query": result.query,
     }

@@ -5,7 +5,7 @@ import os
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import duckdb
 import msgspec
 from sqlalchemy.dialects import registry
 
+from pipeline.checks import rows
 from pipeline.checks.suites import Check, CheckError, Suite
 from pipeline.errors import TokenclockError
 
@@ -26,13 +27,17 @@ class AuditError(TokenclockError):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of one check. `error`: why it could not be evaluated, which is not passing."""
+    """What came of one check. `error`: why it could not be evaluated, which is not passing.
+
+    `query` selects all that breaks it (`rows.query`); None where it passed.
+    """
 
     passed: bool
     unexpected_count: int | None
     sample: list[dict[str, Any]]
     observed: Any
     error: str | None
+    query: str | None = None
 
 
 _UNANSWERED = Outcome(
@@ -51,7 +56,11 @@ def run(suite: Suite, tables: Mapping[str, Path], folder: Path) -> dict[str, Out
         for name, path in tables.items():
             _view(connection, name, path)
     found = dict(_evaluate(suite, database))
-    return {check.name: found.get(check.name, _UNANSWERED) for check in suite.checks}
+    return {check.name: _with_query(check, found.get(check.name, _UNANSWERED)) for check in suite.checks}
+
+
+def _with_query(check: Check, found: Outcome) -> Outcome:
+    return replace(found, query=None if found.passed else rows.query(check, found.query))
 
 
 def _view(connection: duckdb.DuckDBPyConnection, name: str, path: Path) -> None:
@@ -91,7 +100,11 @@ def _great_expectations() -> Any:
 
 def _formats(suite: Suite) -> dict[str, Any]:
     """How much great-expectations tells of a failure: for rules rows, else key and value, a few of each."""
-    few = {"result_format": "SUMMARY", "partial_unexpected_count": SAMPLE_ROWS}
+    few = {
+        "result_format": "SUMMARY",
+        "partial_unexpected_count": SAMPLE_ROWS,
+        "return_unexpected_index_query": True,
+    }
     return {
         "expectation": {**few, "unexpected_index_column_names": list(suite.key)},
         "rule": {"result_format": "COMPLETE"},
@@ -125,16 +138,17 @@ def _outcome(one: Any) -> Outcome:
         sample=_plain(_rows(one)[:SAMPLE_ROWS]),
         observed=None if is_rule else _plain(observed),
         error=error,
+        query=result.get("unexpected_index_query"),
     )
 
 
 def _rows(one: Any) -> list[dict[str, Any]]:
     """Failing rows: of a rule as it selects them, else key and value, else the values alone."""
     result = one.result
-    rows = result.get("details", {}).get("unexpected_rows") or result.get("partial_unexpected_index_list")
-    if rows is None:
-        rows = result.get("partial_unexpected_list", [])
-    return [row if isinstance(row, dict) else {"value": row} for row in rows]
+    found = result.get("details", {}).get("unexpected_rows") or result.get("partial_unexpected_index_list")
+    if found is None:
+        found = result.get("partial_unexpected_list", [])
+    return [row if isinstance(row, dict) else {"value": row} for row in found]
 
 
 def _error(info: Mapping[str, Any]) -> str | None:

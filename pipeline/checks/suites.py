@@ -57,7 +57,10 @@ class _Header(_Strict, frozen=True, kw_only=True):
 
 @dataclass(frozen=True)
 class Check:
-    """One check of one table. `config` is its expectation, word for word as great-expectations gets it."""
+    """One check of one table. `config` is its expectation, word for word as great-expectations gets it.
+
+    `sql`: of a rule, the query as its file has it.
+    """
 
     table: str
     name: str
@@ -66,6 +69,7 @@ class Check:
     kind: Literal["expectation", "rule"]
     file: Path
     config: Mapping[str, Any]
+    sql: str | None = None
 
 
 @dataclass(frozen=True)
@@ -169,7 +173,7 @@ def _rule(table: str, path: Path) -> Check:
         "notes": header.note,
         "kwargs": {"unexpected_rows_query": _as_query(sql)},
     }
-    return Check(table, name, header.severity, header.note, "rule", path, config)
+    return Check(table, name, header.severity, header.note, "rule", path, config, sql)
 
 
 def _fields(comments: list[str]) -> Iterator[tuple[str, str]]:

@@ -21,12 +21,18 @@ class UnaskableDialectError(TokenclockError):
 
 @dataclass(frozen=True)
 class Question:
-    """What every dialect has words for."""
+    """What every dialect has words for, and a `seed`, which only some have: the others go without."""
 
     model: str
     text: str
     output_tokens: int
     temperature: float
+    seed: int | None = None
+
+    @property
+    def seeded(self) -> Body:
+        """The seed by its usual name; nothing where there is none."""
+        return {} if self.seed is None else {"seed": self.seed}
 
 
 @dataclass(frozen=True)
@@ -51,6 +57,7 @@ def _openai(question: Question) -> Body:
         "temperature": question.temperature,
         "stream": True,
         "stream_options": {"include_usage": True},
+        **question.seeded,
     }
 
 
@@ -83,15 +90,17 @@ def _plain_chat(question: Question) -> Body:
     }
 
 
+def _seeded_chat(question: Question) -> Body:
+    return {**_plain_chat(question), **question.seeded}
+
+
 def _gemini(question: Question) -> Body:
-    return {
-        "contents": [{"role": "user", "parts": [{"text": question.text}]}],
-        "generationConfig": {"maxOutputTokens": question.output_tokens, "temperature": question.temperature},
-    }
+    config = {"maxOutputTokens": question.output_tokens, "temperature": question.temperature, **question.seeded}
+    return {"contents": [{"role": "user", "parts": [{"text": question.text}]}], "generationConfig": config}
 
 
 def _ollama(question: Question) -> Body:
-    options = {"num_predict": question.output_tokens, "temperature": question.temperature}
+    options = {"num_predict": question.output_tokens, "temperature": question.temperature, **question.seeded}
     return {"model": question.model, "stream": True, "options": options}
 
 
@@ -106,7 +115,7 @@ def _ollama_generate(question: Question) -> Body:
 def _tgi(question: Question) -> Body:
     """TGI refuses a temperature of 0; without one it is greedy. Only `details` count the tokens."""
     sampling = {"do_sample": True, "temperature": question.temperature} if question.temperature else {}
-    parameters = {"max_new_tokens": question.output_tokens, "details": True, **sampling}
+    parameters = {"max_new_tokens": question.output_tokens, "details": True, **sampling, **question.seeded}
     return {"inputs": question.text, "parameters": parameters}
 
 
@@ -136,7 +145,7 @@ DIALECTS: dict[str, Dialect] = {
     "anthropic-messages": Dialect(
         "/messages", _plain_chat, ("x-api-key", "{key}"), headers={"anthropic-version": "2023-06-01"}
     ),
-    "cohere-chat": Dialect("/chat", _plain_chat),
+    "cohere-chat": Dialect("/chat", _seeded_chat),
     "gemini": Dialect("/models/{model}:streamGenerateContent?alt=sse", _gemini, ("x-goog-api-key", "{key}")),
     "ollama-chat": Dialect("/api/chat", _ollama_chat, accept=_NDJSON),
     "ollama-generate": Dialect("/api/generate", _ollama_generate, accept=_NDJSON),

@@ -16,7 +16,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.collect.transport import Recording, StampedTransport
+from pipeline.collect.transport import Recording, StampedTransport, post
 from pipeline.collect.truth.child import Certificate, Truth, serving
 from pipeline.collect.truth.log import Log
 from pipeline.collect.truth.scripts import Constant
@@ -187,10 +187,7 @@ async def recorded(
     recording = Recording()
     headers = {"x-truth-script": script, "x-truth-id": name, "accept-encoding": "identity"}
     called_ns = time.monotonic_ns()
-    request = httpx.Request(
-        "POST", f"{truth.url}/chat/completions", headers=headers, json={}, extensions={"recording": recording}
-    )
-    await transport.handle_async_request(request)
+    await transport.handle_async_request(post(f"{truth.url}/chat/completions", headers, b"{}", recording))
     return recording, called_ns
 
 

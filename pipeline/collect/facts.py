@@ -25,6 +25,11 @@ def census(plan: Plan, night: date, environment: Mapping[str, str]) -> trace.Nig
             target(plan, name, night, None, plans.skip_reason(plan, name, night, environment))
             for name in plan.targets
         ],
+        runs=[
+            trace.PlannedRun(target=run.target, workload=run.workload, scenario=run.scenario, round=run.round)
+            for run in plans.runs(plan, night, list(plan.targets), list(range(1, plan.night.rounds + 1)))
+        ],
+        max_usd=plan.night.max_usd,
     )
 
 
@@ -57,6 +62,8 @@ def target(plan: Plan, name: str, night: date, url: str | None, reason: str | No
         usd_per_million_output=price.usd_per_million_output if price else None,
         price_source=price.source if price else None,
         may_publish=provider.may_publish,
+        echoed_as=one.echoed_as,
+        max_usd=one.max_usd,
         reason=reason,
     )
 

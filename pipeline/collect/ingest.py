@@ -19,7 +19,7 @@ from typing import BinaryIO
 import msgspec
 import polars as pl
 
-from pipeline import trace
+from pipeline import ledger, trace
 from pipeline.collect import parcel
 from pipeline.collect.parcel import ParcelError
 
@@ -48,6 +48,7 @@ def ingest(traces: Path, file: BinaryIO, name: str) -> Taken:
         known = [run for run in runs if _is_known(home, run, staged, name)]
         new = [run for run in runs if run not in known]
         _place(staged, home, new)
+        ledger.enter_missing(traces)
     return Taken(this, new, known)
 
 

@@ -5,10 +5,11 @@ Only one collection runs at a time on a machine: two would disturb each other's 
 
 import asyncio
 import contextlib
+import hashlib
 import itertools
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -16,8 +17,8 @@ import httpx
 import msgspec
 from filelock import FileLock, Timeout
 
+from pipeline import ledger, trace
 from pipeline import plan as plans
-from pipeline import trace
 from pipeline.collect import engines, facts, host, loop, schedule
 from pipeline.collect.calibrate import calibrate
 from pipeline.collect.money import Purse
@@ -46,7 +47,7 @@ class Collection:
     plan: Plan
     layout: Layout
     night: date
-    environment: Mapping[str, str]
+    environment: Mapping[str, str] = field(repr=False)
     wait_s: float = 0.0
     known: Sequence[trace.Manifest] = ()
     pause: Callable[[], None] = lambda: None
@@ -82,14 +83,25 @@ def refuse(this: Collection, targets: list[str]) -> None:
 
 
 def take_census(this: Collection) -> None:
-    """Write down which targets the plan has, and why one of them is not measured."""
+    """Write down the plan's targets, and why one of them is not measured.
+
+    Entered first: a crash leaves an entry too many, not too few.
+    """
     census = facts.census(this.plan, this.night, this.environment)
-    trace.write_json(this.layout.traces / f"night={this.night}" / "targets.json", census)
+    path = this.layout.traces / f"night={this.night}" / "targets.json"
+    content = trace.json_bytes(census)
+    ledger.enter(this.layout.traces, {_entered(this, path): hashlib.sha256(content).hexdigest()})
+    trace.replace(path, content)
+
+
+def _entered(this: Collection, path: Path) -> str:
+    """A file's name in the ledger."""
+    return path.relative_to(this.layout.traces).as_posix()
 
 
 @contextlib.contextmanager
 def alone(traces: Path, wait_s: float) -> Iterator[None]:
-    """Hold the right to collect. A file lock, because it ends with the process that holds it, however that ends."""
+    """Hold the right to change traces. A file lock ends with the process that holds it, however that ends."""
     traces.mkdir(parents=True, exist_ok=True)
     lock = FileLock(traces / ".collecting")
     try:
@@ -179,13 +191,14 @@ async def _calibrate(this: Collection, round_: int, moment: str, runs: list[Run]
             found=found,
             error=error,
         )
-        trace.write_calibration(this.layout.traces, one)
+        path = trace.write_calibration(this.layout.traces, one)
+        ledger.enter(this.layout.traces, {_entered(this, path): trace.sha256(path)})
 
 
 async def _record_target(
     this: Collection, runs: list[Run], purse: Purse, progress: Progress
 ) -> list[trace.Manifest]:
-    """Record a target's runs of one round. Where its engine fails, the runs left are kept as failed."""
+    """Record a target's runs of one round. Where engine or endpoint refuses, the rest is kept as such."""
     recorded: list[trace.Manifest] = []
     name, round_ = runs[0].target, runs[0].round
     log = this.layout.traces / f"night={this.night}" / f"target={name}" / f"engine.r{round_:02d}.log"
@@ -194,12 +207,23 @@ async def _record_target(
             for run in runs:
                 recorded.append(await record_run(this.layout.traces, run, endpoint, purse, progress))
                 _check_running(endpoint)
+                if recorded[-1].outcome == "refused":
+                    break
     except engines.EngineError as error:
-        for run in runs[len(recorded) :]:
-            progress.skip(schedule.size(this.plan, run))
-            store = RunStore(this.layout.traces, facts.draft(this.plan, run, None, None, time.monotonic_ns()))
-            recorded.append(store.close("failed", str(error)))
-    return recorded
+        return recorded + _unsent(this, runs[len(recorded) :], "failed", str(error), progress)
+    return recorded + _unsent(this, runs[len(recorded) :], "refused", recorded[-1].error, progress)
+
+
+def _unsent(
+    this: Collection, runs: list[Run], outcome: str, error: str | None, progress: Progress
+) -> list[trace.Manifest]:
+    """Close runs for which nothing was sent."""
+    closed = []
+    for run in runs:
+        progress.skip(schedule.size(this.plan, run))
+        store = RunStore(this.layout.traces, facts.draft(this.plan, run, None, None, time.monotonic_ns()))
+        closed.append(store.close(outcome, error))
+    return closed
 
 
 def _check_running(endpoint: Endpoint) -> None:

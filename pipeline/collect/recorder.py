@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
@@ -10,9 +10,9 @@ import msgspec
 import numpy as np
 
 from pipeline import __version__
-from pipeline.collect import asking
+from pipeline.collect import asking, redaction
 from pipeline.collect import workload as prompts
-from pipeline.collect.transport import Recording, RequestFailed
+from pipeline.collect.transport import Recording, RequestFailed, post
 from pipeline.plan import Plan, Run, Scenario, input_tokens
 
 # Kept from responses: what identifies, times or limits them. Everything else (cookies, keys) is dropped.
@@ -45,7 +45,7 @@ class Job:
     plan: Plan
     run: Run
     url: str
-    key: str | None
+    key: str | None = field(repr=False)
     anchor_ns: int
     warmup_planned: int
 
@@ -96,7 +96,7 @@ def build(job: Job, index: int, recording: Recording) -> httpx.Request:
     text = prompts.prompt(load, job.plan.night.seed, job.run, index)
     headers = {"user-agent": USER_AGENT, **asking.headers(target.dialect, job.key)}
     content = msgspec.json.encode(prompts.body(target, load, text))
-    return httpx.Request("POST", job.url, headers=headers, content=content, extensions={"recording": recording})
+    return post(job.url, headers, content, recording)
 
 
 async def record(
@@ -122,7 +122,7 @@ async def record(
         "retry_of": request_id(job.run, index, attempt - 1) if attempt > 1 else None,
         "is_warmup": index < job.warmup_planned,
         "scheduled_ns": scheduled_ns - job.anchor_ns,
-        "request_body": request.content,
+        "request_body": request.read(),
     }
     return _trace(job, facts, recording)
 
@@ -157,17 +157,25 @@ def _trace(job: Job, facts: dict[str, Any], recording: Recording) -> Trace:
         "tls_ns": recording.tls_ns,
         "is_connection_reused": recording.is_connection_reused,
         "http_status": recording.status,
-        "response_headers": [{"name": name, "value": value} for name, value in recording.headers if _is_kept(name)],
+        "response_headers": [
+            {"name": name, "value": redaction.text(value, job.key)}
+            for name, value in recording.headers
+            if _is_kept(name)
+        ],
         "end_ns": None if sent is None or end is None else end - sent,
         "outcome": recording.outcome,
-        "error": recording.error,
+        "error": None if recording.error is None else redaction.text(recording.error, job.key),
         "read_count": len(recording.stamps_ns),
         "body_bytes": recording.body_bytes,
         "clock_source": recording.clock_source,
     }
     at, user = (np.array(stamps, np.int64) - (sent or 0) for stamps in (recording.stamps_ns, recording.user_ns))
+    wire = np.array(recording.wire_bytes, np.int64)
     payloads, recording.payloads = recording.payloads, []  # handed over: parser and recording hold each other
-    return Trace(request, Reads(at.tobytes(), user.tobytes(), recording.wire_bytes.tobytes(), payloads))
+    kept = redaction.payloads(payloads, job.key)
+    if kept is not payloads:
+        request["error"] = "; ".join(filter(None, [request["error"], redaction.NOTE]))
+    return Trace(request, Reads(at.tobytes(), user.tobytes(), wire.tobytes(), kept))
 
 
 def _is_kept(name: str) -> bool:

@@ -5,13 +5,14 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from pipeline import plan as plans
 from pipeline import trace
 from pipeline.collect import asking, facts, hardware, load, retry
+from pipeline.collect.breaker import Breaker
 from pipeline.collect.engine_metrics import scraping
 from pipeline.collect.limits import Limiter, LimitReachedError
 from pipeline.collect.money import Purse
@@ -58,7 +59,7 @@ class Endpoint:
     """
 
     url: str
-    key: str | None
+    key: str | None = field(repr=False)
     limiter: Limiter
     engine: dict[str, Any] | None = None
     metrics_url: str | None = None
@@ -74,7 +75,7 @@ def limiter(folder: Path, plan: Plan, target: str) -> Limiter:
 
 @dataclass
 class _Sending:
-    """A run under way. `stopped` says why it sends no more."""
+    """A run under way. `stopped` says why it sends no more, `refused` that it is the endpoint that wants none."""
 
     transport: StampedTransport
     job: Job
@@ -82,7 +83,14 @@ class _Sending:
     purse: Purse
     limiter: Limiter
     progress: Progress
+    breaker: Breaker = field(default_factory=Breaker)
     stopped: str | None = None
+    refused: bool = False
+
+    @property
+    def outcome(self) -> str:
+        """How the run ended."""
+        return "refused" if self.refused else "finished" if self.stopped is None else "stopped"
 
     async def start(self, index: int, scheduled_ns: int) -> None:
         """Make request `index`; where the server refuses it for now, again after the wait that it asks for."""
@@ -117,6 +125,8 @@ class _Sending:
         self.store.append(taken)
         self.purse.settle(self.job.run, taken.request, taken.reads.payloads)
         self.limiter.learn(taken.status, taken.headers, self.job.most_tokens)
+        if said := self.breaker.said(taken.status, taken.reads.payloads):
+            self.stopped, self.refused = said, True
 
 
 async def record_run(
@@ -124,8 +134,8 @@ async def record_run(
 ) -> trace.Manifest:
     """Warm up, then measure; every finished request goes to disk at once.
 
-    A run that its budget or its endpoint's limits end early is closed as `stopped`, with the reason; one whose
-    engine ended in the middle as `failed`, with the engine's last words.
+    A run that its budget or its endpoint's limits end early is closed as `stopped`, one whose endpoint refuses for
+    good as `refused`, with the reason; one whose engine ended in the middle as `failed`, with its last words.
     """
     plan = purse.plan
     scenario, one = plan.scenarios[run.scenario], plan.targets[run.target]
@@ -140,10 +150,9 @@ async def record_run(
             sending = _Sending(transport, job, store, purse, endpoint.limiter, progress)
             with ungrouped():
                 await load.apply(scenario, f"{plan.night.seed}/{run.id}", sending.start)
-    broken = endpoint.ended()
-    outcome = "failed" if broken else "finished" if sending.stopped is None else "stopped"
     seen = {"hardware": {**hardware.facts(), "sampling": sampled.facts()}} if sampled else {}
-    return store.close(outcome, broken or sending.stopped, clock=facts.clock(transport.wall), **seen)
+    broken, clock = endpoint.ended(), facts.clock(transport.wall)
+    return store.close("failed" if broken else sending.outcome, broken or sending.stopped, clock=clock, **seen)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import itertools
 import random
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
@@ -14,8 +15,8 @@ from pipeline.plan import Plan, Run
 def due(plan: Plan, recorded: Sequence[trace.Manifest], night: date, targets: list[str]) -> list[Run]:
     """The runs to record now: those of the plan's rounds that have not been finished.
 
-    When all have, another full set of rounds. Targets take turns within a round, in an order drawn
-    from the seed.
+    When all have, another full set of rounds. Within a round targets take turns run by run, in an order drawn from
+    the seed anew for each pass; the runs of an engine that we start for them stay together, at a place so drawn.
     """
     finished = {_coordinates(one) for one in recorded if one.outcome == "finished"}
     rounds = range(1, plan.night.rounds + 1)
@@ -25,7 +26,7 @@ def due(plan: Plan, recorded: Sequence[trace.Manifest], night: date, targets: li
         last = max((one.round for one in recorded if one.target.name in targets), default=0)
         missing = plans.runs(plan, night, targets, [last + number for number in rounds])
     taken = {one.run_id for one in recorded}
-    return sorted((_fresh(run, taken) for run in missing), key=lambda run: _turn(plan, run))
+    return [_fresh(run, taken) for run in _in_turns(plan, missing)]
 
 
 def _coordinates(one: trace.Manifest) -> tuple[str, str, str, int]:
@@ -37,9 +38,26 @@ def _fresh(run: Run, taken: set[str]) -> Run:
     return next(again for n in itertools.count(1) if (again := replace(run, attempt=n)).id not in taken)
 
 
-def _turn(plan: Plan, run: Run) -> tuple[int, float, str]:
-    draw = random.Random(f"{plan.night.seed}/{run.night}/{run.round}/{run.target}").random()  # noqa: S311 - reproducible on purpose
-    return run.round, draw, run.target
+def _in_turns(plan: Plan, runs: Sequence[Run]) -> list[Run]:
+    """Order runs by round, and within it by pass; a pass takes the next run of every target."""
+    mine: defaultdict[tuple[int, str], list[Run]] = defaultdict(list)
+    for run in runs:
+        mine[run.round, run.target].append(run)
+    passes = {round_: max(len(of) for (at, _), of in mine.items() if at == round_) for round_, _ in mine}
+    turns = [
+        (round_, _place(plan, of[0], number, passes[round_]), target, number, run)
+        for (round_, target), of in mine.items()
+        for number, run in enumerate(of)
+    ]
+    return [run for *_, run in sorted(turns, key=lambda turn: turn[:4])]
+
+
+def _place(plan: Plan, first: Run, number: int, passes: int) -> float:
+    """Where in its round, from 0 to 1, a target's run of this number lies."""
+    seed = f"{plan.night.seed}/{first.night}/{first.round}/{first.target}"
+    if plan.targets[first.target].engine is not None:
+        return random.Random(seed).random()  # noqa: S311 - reproducible on purpose
+    return (number + random.Random(f"{seed}/{number}").random()) / passes  # noqa: S311 - the same
 
 
 def size(plan: Plan, run: Run) -> int:

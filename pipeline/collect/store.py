@@ -1,9 +1,9 @@
 """Crash-safe traces: every finished request is on disk before the next is counted.
 
 A run in progress is a hidden folder: a draft of its manifest, a journal, and a reserve of disk space. Sealing
-turns the journal into Parquet, part by part, writes the manifest and renames the folder; it can be cut anywhere
-and done again. What a killed process left is sealed by the next collection: what was finished is kept, what was
-in flight is counted as lost.
+turns the journal into Parquet, part by part, writes the manifest, enters it in the ledger and renames the folder;
+it can be cut anywhere and done again. What a killed process left is sealed by the next collection: what was
+finished is kept, what was in flight is counted as lost.
 """
 
 import shutil
@@ -18,7 +18,7 @@ import msgspec
 import numpy as np
 import polars as pl
 
-from pipeline import trace
+from pipeline import ledger, trace
 from pipeline.collect.journal import Closed, Damage, Finished, Journal, Record, Started, records
 from pipeline.collect.recorder import Trace
 from pipeline.errors import TokenclockError
@@ -145,10 +145,12 @@ def seal(folder: Path) -> trace.Manifest:
     with _explained(folder, "its finished requests are kept there"):
         if not (folder / MANIFEST).exists():
             _write(folder)
+        final = folder.with_name(folder.name.removeprefix("."))
+        traces = folder.parents[2]
+        ledger.enter(traces, {(final / MANIFEST).relative_to(traces).as_posix(): trace.sha256(folder / MANIFEST)})
         for path in folder.iterdir():
             if path.name not in (*trace.FILES, trace.ENGINE_METRICS, MANIFEST):
                 path.unlink()
-        final = folder.with_name(folder.name.removeprefix("."))
         folder.rename(final)
     return trace.read_manifest(final / MANIFEST)
 
@@ -224,4 +226,5 @@ def recover(traces: Path) -> list[trace.Manifest]:
             shutil.rmtree(folder)
     for aside in (*traces.glob("night=*/.*.json.*"), *traces.glob("night=*/calibration/.*.json.*")):
         aside.unlink()
+    ledger.enter_missing(traces)
     return closed

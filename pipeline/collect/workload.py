@@ -18,7 +18,12 @@ INSTRUCTION = "Write a long, detailed story in which all of these words occur."
 
 
 def prompt(workload: Workload, seed: int, run: Run, index: int) -> str:
-    """The text of one request. Its first line differs in every request of every run of every night."""
+    """The text of one request. Its first line differs in every request of every run of every night.
+
+    A probe's prompts are fixed: what they are answered is compared from one target and night to the next.
+    """
+    if workload.prompts:
+        return workload.prompts[index % len(workload.prompts)]
     rng = random.Random(f"{seed}/{run.id}/{index}" if workload.unique_prompts else f"{seed}/{run.workload}")  # noqa: S311 - reproducible on purpose
     tag = f"Story {rng.getrandbits(48):012x}."
     words = rng.choices(WORDS.split(), k=max(1, workload.input_words - len(INSTRUCTION.split()) - 2))
@@ -27,5 +32,5 @@ def prompt(workload: Workload, seed: int, run: Run, index: int) -> str:
 
 def body(target: Target, workload: Workload, text: str) -> dict[str, Any]:
     """The JSON body in the target's dialect."""
-    question = asking.Question(target.model_id, text, workload.output_tokens, workload.temperature)
+    question = asking.Question(target.model_id, text, workload.output_tokens, workload.temperature, workload.seed)
     return asking.body(target.dialect, question, target.extra_body)

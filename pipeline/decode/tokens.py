@@ -43,6 +43,12 @@ def count(tokenizer: Tokenizer, texts: Sequence[str]) -> list[int]:
     return [len(encoding) for encoding in tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)]
 
 
+def ids(tokenizer: Tokenizer, text: str) -> list[int]:
+    """The tokens of a text, by their numbers."""
+    found: list[int] = tokenizer.encode(text, add_special_tokens=False).ids
+    return found
+
+
 def count_pieces(tokenizer: Tokenizer, texts: Sequence[Sequence[str]]) -> list[list[int]]:
     """Count, for each text given in pieces, the tokens that begin in each piece; their sum is that of the whole."""
     encodings = tokenizer.encode_batch(["".join(pieces) for pieces in texts], add_special_tokens=False)

@@ -29,10 +29,13 @@ DOWNLOADS = (
     "throughput",
     "requests",
     "runs",
+    "trace_files",
     "targets",
+    "planned_runs",
     "calibration",
     "instrument",
     "comparison",
+    "identity",
     "early_stopping",
     "server_timings",
     "limits",
@@ -40,6 +43,15 @@ DOWNLOADS = (
     "itl",
     "cost",
     "bandwidth",
+    "hardware",
+    "sweeps",
+    "knees",
+    "released_targets",
+    "released_summary",
+    "released_throughput",
+    "released_sweeps",
+    "released_knees",
+    "released_hardware",
     "metric_dialects",
     "dialect_summary",
     "published_figures",
@@ -60,7 +72,7 @@ LEFT JOIN summary AS t ON t.metric = 'ttft_ms'
 LEFT JOIN summary AS s ON s.metric = 'output_speed_tok_s'
     AND (s.night, s.target, s.workload, s.scenario) = (l.night, l.target, l.workload, l.scenario)
 JOIN targets AS about ON (about.night, about.target) = (l.night, l.target) AND about.may_publish
-ORDER BY l.family, l.title, l.concurrency
+ORDER BY l.family, l.title, l.concurrency, l.workload, l.scenario, l.target
 """
 
 TARGETS = """
@@ -85,6 +97,14 @@ WHERE c.night = (SELECT max(night) FROM summary) AND c.metric IN ('ttft_ms', 'ou
 ORDER BY c.family, c.workload, c.scenario, c.metric, target, other
 """
 
+IDENTITY = """
+SELECT t.title, t.model_title, t.model_id, coalesce(i.precision, 'not stated') AS precision, i.others, i.agreeing,
+       i.prefix_tokens, i.unit, i.token_agreement, i.verdict, i.provenance
+FROM identity_by_target AS i JOIN targets AS t USING (night, target)
+WHERE i.night = (SELECT max(night) FROM summary) AND t.may_publish
+ORDER BY i.verdict = 'agrees', i.family, i.model, t.title, i.probe
+"""
+
 CHANGES = """
 SELECT target, workload, scenario, metric, unit, night, before, after, ratio, ratio_low, ratio_high, is_recent
 FROM changes WHERE (night, target) IN (SELECT (night, target) FROM targets WHERE may_publish)
@@ -94,7 +114,8 @@ ORDER BY night DESC, target, workload, scenario, metric
 RUNS = """
 SELECT night, min(started_at) AS first, count(*) AS runs, count(DISTINCT round) AS rounds,
        sum(requests_recorded) AS requests, any_value(code_version ORDER BY run_id) AS code_version,
-       any_value(code_commit ORDER BY run_id) AS code_commit, any_value(plan_sha256 ORDER BY run_id) AS plan_sha256
+       any_value(code_commit ORDER BY run_id) AS code_commit, any_value(plan_sha256 ORDER BY run_id) AS plan_sha256,
+       (SELECT max_by(head, entry) FROM ledger) AS ledger_head, (SELECT max(entry) FROM ledger) AS ledger_entries
 FROM runs WHERE night = (SELECT max(night) FROM summary) GROUP BY night
 """
 
@@ -170,10 +191,12 @@ def _page(layout: Layout, con: duckdb.DuckDBPyConnection, files: list[Download])
             style=Markup(_text("style.css")),  # noqa: S704 - our own file
             script=_bundle(),
             comparison=drawn["comparison"],
+            sweep=drawn["sweep"],
             local=drawn["local"],
             trend=drawn["trend"] if nights > 1 else [],
             changes=_rows(con, CHANGES),
             pairs=_rows(con, PAIRS),
+            identity=_rows(con, IDENTITY),
             disagreement=drawn["dialects"],
             said=_rows(con, DIALECTS),
             tools=_tools(),
@@ -195,6 +218,12 @@ def _tools() -> list[dict[str, Any]]:
         {"dialect": one, "said": {name: formula.text for name, formula in dialects.formulas(one).items()}}
         for one in dialects.known().values()
     ]
+
+
+def render(template: str, **values: Any) -> str:
+    """Another page in the look of the first."""
+    style = Markup(_text("style.css"))  # noqa: S704 - our own file
+    return _environment().get_template(template).render(version=__version__, style=style, **values)
 
 
 @cache
@@ -266,8 +295,9 @@ def _downloads(layout: Layout, con: duckdb.DuckDBPyConnection) -> list[Download]
 def _shown(con: duckdb.DuckDBPyConnection, name: str) -> str:
     """A table without the figures of targets that may not be shown. `targets` is whole."""
     columns = con.sql(f'SELECT * FROM "{name}" LIMIT 0').columns  # noqa: S608 - names from the list above
-    who = [column for column in ("target", "other") if {"night", column} <= set(columns) and name != "targets"]
-    shown = "SELECT (night, target) FROM targets WHERE may_publish"
+    about = "released_targets" if name.startswith("released_") else "targets"
+    who = [column for column in ("target", "other") if {"night", column} <= set(columns) and name != about]
+    shown = f"SELECT (night, target) FROM {about} WHERE may_publish"  # noqa: S608 - as above
     keep = [f"(night, {column}) IN ({shown})" for column in who]
     where = " AND ".join(keep) or "true"
     return f'SELECT * FROM "{name}" WHERE {where} ORDER BY ALL'  # noqa: S608 - as above

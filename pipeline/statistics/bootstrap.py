@@ -146,7 +146,7 @@ def _factor(total: float, between: float, runs: int, n: int) -> float:
     whole = unbiased + inside
     likely = unbiased * (runs + 1) / (runs - 1)  # most draws of few runs show less than the true spread
     per_freedom = likely**2 / (runs - 1) + (inside**2 / (n - runs) if n > runs else 0)
-    if per_freedom == 0:
+    if per_freedom == 0 or total == 0:  # all values are one, but for the rounding of their logarithms
         return 1.0
     freedom = max((likely + inside) ** 2 / per_freedom, runs - 1)
     return float(student(freedom) / _NORMAL * np.sqrt(whole / total))

@@ -10,17 +10,24 @@ import pkgutil
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 from graphlib import TopologicalSorter
 from typing import Any
 
 import polars as pl
 
-from pipeline import trace
+from pipeline import expiry, trace
 from pipeline.errors import TokenclockError
 from pipeline.layout import Layout
 from pipeline.tables.recorded import Recorded
 
 TRACE = "trace"
+
+SCHEMA_VERSION = 1
+"""Of all tables. Raised when a column is renamed or removed, or means something else: what an older version staged
+is then built anew. A new column needs no new version."""
+
+_VERSION = "tokenclock.schema_version"  # where a staged file says which it is of; 1 where it does not
 
 
 @dataclass(frozen=True)
@@ -57,12 +64,25 @@ def _table(module: Any) -> Table:
 
 
 def build(layout: Layout, table: Table, night: date) -> pl.DataFrame:
-    """Compute one table of one night from its inputs on disk, stage it as Parquet and return it."""
+    """Compute one table of one night from its inputs on disk, stage it as Parquet and return it.
+
+    A night whose raw reads expired keeps the tables that it has: they are returned as they are.
+    """
+    if expiry.of(layout.traces, night):
+        return _kept(layout, table, night)
     frame = table.build(*(_input(layout, name, night) for name in table.inputs))
     if undocumented := set(frame.columns) ^ set(table.columns):
         raise ValueError(f"pipeline/tables/{table.name}.py: COLUMNS and the frame differ in {sorted(undocumented)}")
-    trace.write_parquet(frame, layout.table(table.name, night))
+    trace.write_parquet(frame, layout.table(table.name, night), {_VERSION: str(SCHEMA_VERSION)})
     return frame
+
+
+def _kept(layout: Layout, table: Table, night: date) -> pl.DataFrame:
+    """A table that cannot be computed any more."""
+    path = layout.table(table.name, night)
+    if not path.exists():
+        expiry.refuse(layout.traces, night, f"{path} does not exist and cannot be built")
+    return pl.read_parquet(path)
 
 
 def _input(layout: Layout, name: str, night: date) -> Any:
@@ -76,13 +96,24 @@ def _input(layout: Layout, name: str, night: date) -> Any:
 
 def empty(name: str) -> pl.DataFrame:
     """A table without rows: what its builder makes of a night in which nothing was recorded."""
+    return _empty()[name].clone()
+
+
+@cache
+def _empty() -> dict[str, pl.DataFrame]:
     made: dict[str, pl.DataFrame] = {}
+    nothing = Recorded.nothing()
     for one in tables().values():
-        nothing = Recorded.nothing()
         made[one.name] = one.build(*(nothing if given == TRACE else made[given] for given in one.inputs))
-        if one.name == name:
-            return made[one.name]
-    raise KeyError(name)
+    return made
+
+
+def is_of_today(layout: Layout, name: str, night: date) -> bool:
+    """Whether a table of a night is staged in the columns, types and meanings of this version."""
+    path = layout.table(name, night)
+    if not path.exists() or pl.read_parquet_schema(path) != empty(name).schema:
+        return False
+    return int(pl.read_parquet_metadata(path).get(_VERSION, "1")) == SCHEMA_VERSION
 
 
 def nights(layout: Layout) -> list[date]:

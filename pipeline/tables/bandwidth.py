@@ -24,17 +24,20 @@ COLUMNS = {
     "precision": "Precision of the weights",
     "bandwidth_bytes_s": "Memory bandwidth of that hardware, bytes a second",
     "bandwidth_source": "Where that is from",
+    "measured_bytes_s": "What such hardware moved in a measurement of ours; null where none was made",
+    "measured_source": "Which",
     "bytes_per_token": "Bytes of weights that a token of one stream reads",
     "bytes_source": "Where that is from",
     "token_source": "Where the tokens of the request are from: recounted or reported",
     **metrics.comments("bandwidth"),
 }
 
-_RUN = ("precision", "bandwidth_bytes_s", "bandwidth_source", "bytes_per_token", "bytes_source")
+_FIGURES = ("bandwidth_bytes_s", "measured_bytes_s", "bytes_per_token")
+_SOURCES = ("bandwidth_source", "measured_source", "bytes_source")
 _SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "run_id": pl.String,
-    **dict.fromkeys(_RUN, pl.String),
-    **dict.fromkeys(("bandwidth_bytes_s", "bytes_per_token"), pl.Float64),
+    **dict.fromkeys(("precision", *_SOURCES), pl.String),
+    **dict.fromkeys(_FIGURES, pl.Float64),
 }
 
 
@@ -63,14 +66,17 @@ def facts() -> dict[str, Any]:
 
 def _ceiling(run_id: str, hardware: str | None, family: str, precision: str | None) -> dict[str, object] | None:
     systems = [one for one in facts()["hardware"] if hardware in one["names"]]
-    weights = [one for one in facts()["weights"] if (one["family"], one["precision"]) == (family, precision)]
+    weights = [one for one in facts()["weights"] if one["family"] == family and precision in one["precisions"]]
     if not systems or not weights:
         return None
+    measured = systems[0].get("measured_tb_s")
     return {
         "run_id": run_id,
         "precision": precision,
         "bandwidth_bytes_s": systems[0]["tb_s"] * 1e12,
         "bandwidth_source": systems[0]["source"],
+        "measured_bytes_s": measured * 1e12 if measured else None,
+        "measured_source": systems[0].get("measured_source"),
         "bytes_per_token": weights[0]["gb_per_token"] * 1e9,
         "bytes_source": weights[0]["source"],
     }

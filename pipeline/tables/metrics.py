@@ -136,6 +136,15 @@ def bandwidth_ceiling_share() -> pl.Expr:
     return output_speed_tok_s() * _column("bytes_per_token") / _column("bandwidth_bytes_s")
 
 
+@_metric("bandwidth", "1", "higher")
+def bandwidth_measured_share() -> pl.Expr:
+    """The same of the bandwidth that was measured: output_speed_tok_s / (measured bandwidth / bytes per token).
+
+    Null for hardware on which nobody measured it.
+    """
+    return output_speed_tok_s() * _column("bytes_per_token") / _column("measured_bytes_s")
+
+
 @_metric("throughput", "tok/s", "higher")
 def output_throughput_tok_s() -> pl.Expr:
     """Throughput of the system: tokens_in_window / window_s; ramp-up and drain lie outside of the window."""
@@ -155,6 +164,15 @@ def goodput_req_s() -> pl.Expr:
     Null where the scenario has no SLO.
     """
     return _column("requests_inside_slo") / _column("window_s")
+
+
+@_metric("throughput", "J", "lower")
+def joules_per_token() -> pl.Expr:
+    """Energy of a token: energy_j / tokens_in_window, of the GPUs (else of the processor) in the window.
+
+    Null where energy was not sampled; `energy_reason` says why.
+    """
+    return pl.when(_column("tokens_in_window") > 0).then(_column("energy_j") / _column("tokens_in_window"))
 
 
 OF_RUNS = "throughput"

@@ -11,7 +11,10 @@ from pipeline import trace
 
 @dataclass(frozen=True)
 class Recorded:
-    """Requests and reads (`trace.REQUESTS`, `trace.READS`), manifests of closed runs, and the census."""
+    """Requests and reads (`trace.REQUESTS`, `trace.READS`), manifests of closed runs, and the census.
+
+    `samples` of the hardware are a frame of `trace.HARDWARE`.
+    """
 
     night: date
     requests: pl.DataFrame
@@ -19,6 +22,8 @@ class Recorded:
     manifests: list[trace.Manifest]
     census: trace.Night | None
     calibrations: list[trace.Calibration] = field(default_factory=list)
+    manifest_hashes: dict[str, str] = field(default_factory=dict)
+    samples: pl.DataFrame = field(default_factory=trace.HARDWARE.to_frame)
 
     @classmethod
     def load(cls, traces: Path, night: date) -> "Recorded":
@@ -31,6 +36,8 @@ class Recorded:
             trace.manifests(traces, night),
             trace.read_night(traces, night),
             trace.calibrations(traces, night),
+            trace.manifest_hashes(traces, night),
+            trace.load_hardware(traces, night),
         )
 
     @classmethod

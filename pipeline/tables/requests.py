@@ -29,7 +29,9 @@ _MARKS = {
 
 _COUNTS = {
     "read_count": "Socket reads",
+    "reads_stored": "Of these, reads whose bytes are stored",
     "body_bytes": "Bytes of the response body",
+    "bytes_stored": "Of these, bytes that are stored",
     "event_count": "Events decoded from the body",
     "token_event_count": "Events with content, reasoning or tool call",
     "arrival_count": "Distinct stamps among them: events of one read cannot be told apart in time",
@@ -67,6 +69,7 @@ COLUMNS = {
     "finish_reason": "As the provider gave it",
     "model_id": "The id that was asked for",
     "model_echoed": "The id that the response carries",
+    "model_echoed_as": "Other names of it that the plan knows, with commas between",
     "system_fingerprint": "As the provider gave it",
     "response_id": "As the provider gave it",
     **answered.NAMES,
@@ -80,10 +83,12 @@ def build(recorded: Recorded, events: pl.DataFrame) -> pl.DataFrame:
     """Marks, counts and status of every recorded request."""
     facts = (
         _facts(recorded)
-        .join(_first_bytes(recorded.reads), on="request_id", how="left")
+        .join(_reads(recorded.reads), on="request_id", how="left")
         .join(_marks(events), on="request_id", how="left")
         .join(_recounted(recorded, events), on="request_id", how="left")
-        .with_columns(pl.col("event_count", "token_event_count", "arrival_count").fill_null(0))
+        .with_columns(
+            pl.col("event_count", "token_event_count", "arrival_count", "reads_stored", "bytes_stored").fill_null(0)
+        )
         .with_columns(pl.col("has_error").fill_null(value=False))
     )
     return (
@@ -110,6 +115,7 @@ def _facts(recorded: Recorded) -> pl.DataFrame:
                 "family": one.target.family,
                 "provenance": one.target.provenance,
                 "model": one.target.model,
+                "model_echoed_as": ", ".join(one.target.echoed_as) or None,
             }
             for one in recorded.manifests
         ],
@@ -118,6 +124,7 @@ def _facts(recorded: Recorded) -> pl.DataFrame:
             "concurrency": pl.Int32,
             "load": pl.String,
             **dict.fromkeys(("provider", "engine", "hardware", "family", "provenance", "model"), pl.String),
+            "model_echoed_as": pl.String,
         },
     )
     return (
@@ -129,8 +136,12 @@ def _facts(recorded: Recorded) -> pl.DataFrame:
     )
 
 
-def _first_bytes(reads: pl.DataFrame) -> pl.DataFrame:
-    return reads.group_by("request_id").agg(first_byte_ns=pl.col("at_ns").min())
+def _reads(reads: pl.DataFrame) -> pl.DataFrame:
+    return reads.group_by("request_id").agg(
+        first_byte_ns=pl.col("at_ns").min(),
+        reads_stored=pl.len().cast(pl.Int64),
+        bytes_stored=pl.col("payload").bin.size().sum().cast(pl.Int64),
+    )
 
 
 def _marks(events: pl.DataFrame) -> pl.DataFrame:

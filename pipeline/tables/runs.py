@@ -34,8 +34,9 @@ COLUMNS = {
     "warmup_planned": "Requests sent first and left out of every metric",
     "requests_recorded": "Requests whose trace was kept, warm-up included",
     "requests_lost": "Requests begun and never finished, in flight when the process ended; null where not known",
-    "outcome": "finished, interrupted (the process ended first) or failed (the engine did not start)",
-    "error": "Why it failed",
+    "outcome": "finished, interrupted (the process ended first), failed (the engine did not start), stopped (by "
+    "budget or limits) or refused (by the endpoint, for good)",
+    "error": "Why it did not finish; where the endpoint refused, in its words",
     "started_at": "Wall clock at the start of the run, UTC",
     "plan_sha256": "Which plan was in force",
     "code_version": "Version of tokenclock that recorded it",

@@ -21,6 +21,8 @@ COLUMNS = {
     "usd_per_million_output": "Price of that night",
     "price_source": "Where the price is from",
     "usd": "What the reported tokens cost; null where no price was known",
+    "target_max_usd": "What the plan allows the target a night; null without a limit of its own",
+    "night_max_usd": "What the plan allows the night; null in traces that do not say",
 }
 
 PRICES = ("usd_per_million_input", "usd_per_million_output", "price_source")
@@ -40,10 +42,21 @@ def build(recorded: Recorded, requests: pl.DataFrame) -> pl.DataFrame:
             prompt_tokens=pl.col("prompt_tokens").sum(),
             completion_tokens=pl.col("tokens_reported").sum(),
         )
-        .with_columns(usd=(input_usd + output_usd) / 1e6)
+        .with_columns(usd=(input_usd + output_usd) / 1e6, **_limits(recorded))
         .select(*COLUMNS)
         .sort("target", *PRICES)
     )
+
+
+def _limits(recorded: Recorded) -> dict[str, pl.Expr]:
+    """max_usd of target and night, as the census has them."""
+    census = recorded.census
+    of_target = {one.name: one.max_usd for one in census.targets} if census else {}
+    known = pl.col("target").replace_strict(of_target, default=None, return_dtype=pl.Float64)
+    return {
+        "target_max_usd": known,
+        "night_max_usd": pl.lit(census.max_usd if census else None, pl.Float64),
+    }
 
 
 def prices(recorded: Recorded) -> pl.DataFrame:

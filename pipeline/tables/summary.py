@@ -75,7 +75,7 @@ def _statistics(frame: pl.DataFrame, names: Sequence[str], *, has_intervals: boo
     source = pl.col("token_source") if "token_source" in frame.columns else pl.lit(None, pl.String)
     values = (
         frame.with_columns(token_source=source)
-        .unpivot(on=list(names), index=[*GRAIN, "run_id", "token_source"], variable_name="metric")
+        .unpivot(on=list(names), index=[*GRAIN, "round", "token_source"], variable_name="metric")
         .drop_nulls("value")
     )
     return (

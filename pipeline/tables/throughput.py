@@ -10,7 +10,7 @@ from pipeline.tables.keys import KEYS
 from pipeline.tables.runs import SLO
 from pipeline.tables.windows import windows
 
-INPUTS = ("runs", "requests", "events")
+INPUTS = ("runs", "requests", "events", "hardware")
 
 COLUMNS = {
     **{name: text for name, text in KEYS.items() if name != "request_id"},
@@ -29,11 +29,13 @@ COLUMNS = {
     "requests_in_window": "Requests with metrics that ended inside the window",
     "requests_inside_slo": "Of these, requests inside all limits of the scenario's SLO; one whose tokens came at "
     "once has no time per token and is held to the other limits. Null without an SLO",
+    "energy_j": "Energy drawn in the window by all devices that count; see `hardware`",
+    "energy_reason": "Why it is not known",
     **metrics.comments("throughput"),
 }
 
 
-def build(runs: pl.DataFrame, requests: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
+def build(runs: pl.DataFrame, requests: pl.DataFrame, events: pl.DataFrame, hardware: pl.DataFrame) -> pl.DataFrame:
     """Throughput and success rate of every run, failed ones included."""
     measured = requests.filter(~pl.col("is_warmup"))
     per_run = measured.group_by("run_id").agg(
@@ -49,6 +51,7 @@ def build(runs: pl.DataFrame, requests: pl.DataFrame, events: pl.DataFrame) -> p
         .join(window, on="run_id", how="left")
         .join(_tokens_in_window(measured, events, window), on="run_id", how="left")
         .join(_requests_in_window(measured, window, runs), on="run_id", how="left")
+        .join(_energy(hardware), on="run_id", how="left")
         .with_columns(
             success_rate=pl.when(pl.col("requests_sent") > 0).then(
                 pl.col("requests_with_metrics") / pl.col("requests_sent")
@@ -89,12 +92,28 @@ def _requests_in_window(measured: pl.DataFrame, window: pl.DataFrame, runs: pl.D
         .group_by("run_id")
         .agg(
             requests_in_window=_inside().sum().cast(pl.Int64),
-            requests_inside_slo=pl.when(limits.first() > 0).then((_inside() & _keeps_slo()).sum().cast(pl.Int64)),
+            requests_inside_slo=pl.when(limits.first() > 0).then((_inside() & keeps_slo()).sum().cast(pl.Int64)),
         )
     )
 
 
-def _keeps_slo() -> pl.Expr:
+def _energy(hardware: pl.DataFrame) -> pl.DataFrame:
+    """The sum over the devices of a run; of one of which the energy is not known there is none."""
+    known = pl.col("energy_j").null_count() == 0
+    return (
+        hardware.filter("is_counted")
+        .group_by("run_id")
+        .agg(
+            energy_j=pl.when(known).then(pl.col("energy_j").sum()),
+            energy_reason=pl.concat_str(pl.col("device").fill_null("no device"), pl.lit(": "), "reason")
+            .drop_nulls()
+            .sort()
+            .first(),
+        )
+    )
+
+
+def keeps_slo() -> pl.Expr:
     """No limit is passed; what has no limit, or no value, passes none."""
     values = {f"slo_{name}": metrics.METRICS[name].expression() for name in ("ttft_ms", "tpot_ms", "e2e_ms")}
     return pl.all_horizontal((value <= pl.col(limit)).fill_null(value=True) for limit, value in values.items())

@@ -3,4 +3,4 @@ SELECT night, target, scenario, status, count(*) AS requests, any_value(coalesce
 FROM requests
 WHERE NOT is_warmup
 GROUP BY ALL
-ORDER BY night DESC, target, scenario, requests DESC
+ORDER BY night DESC, target, scenario, requests DESC, status

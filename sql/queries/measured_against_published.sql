@@ -5,4 +5,4 @@ FROM latest_night WHERE family IN (SELECT family FROM published_figures)
 UNION ALL
 SELECT family, metric, provider, provenance, value, published_at, measured_by
 FROM published_figures
-ORDER BY family, metric, value DESC
+ORDER BY family, metric, value DESC, who, "when", measured_by

@@ -15,11 +15,8 @@ LOCAL = {"kind": "local", "family": "smollm2-135m", "engine": "e", "hardware": "
 @pytest.fixture
 def con(layout):
     """A night with a hosted target of 8B, a local one, and a simulated one."""
-    nights.record(layout, target="hosted", **HOSTED)
-    nights.record(layout, target="local", **LOCAL)
-    nights.record(layout, target="fake", **{**HOSTED, "provenance": "simulated"})
-    publish.build_night(layout, streams.NIGHT)
-    publish.publish_warehouse(layout)
+    fake = {**HOSTED, "target": "fake", "provenance": "simulated"}
+    nights.published(layout, {"target": "hosted", **HOSTED}, {"target": "local", **LOCAL}, fake)
     with warehouse.connect(layout) as con:
         yield con
 
@@ -91,9 +88,7 @@ def test_what_was_simulated_has_a_panel_that_says_so_and_marks_unlike_the_measur
 
 
 def test_a_night_without_anything_simulated_has_no_panel_for_it(layout):
-    nights.record(layout, target="hosted", **HOSTED)
-    publish.build_night(layout, streams.NIGHT)
-    publish.publish_warehouse(layout)
+    nights.published(layout, {"target": "hosted", **HOSTED})
     with warehouse.connect(layout) as con:
         assert len(charts.specification(named("ttft_llama_8b"), con)["vconcat"]) == 2
 
@@ -110,7 +105,7 @@ def test_measured_marks_are_filled_and_published_ones_hollow_with_a_legend_of_th
 
 
 def test_the_published_figures_are_drawn_when_nothing_was_measured(layout):
-    publish.publish_warehouse(layout)
+    nights.published(layout)
     with warehouse.connect(layout) as con:
         rows = data("output_speed_llama_70b", con)
         assert len([row for row in rows if "source" in row]) > 10

@@ -2,18 +2,16 @@ import altair as alt
 import polars as pl
 import pytest
 
-from pipeline import charts, publish, warehouse
+from pipeline import charts, warehouse
 from pipeline.charts.chart import Chart
 from pipeline.charts.series import MixedSeriesError
-from tests import nights, streams
+from tests import nights
 
 
 @pytest.fixture
 def con(layout):
     """A night in which tools would say different things."""
-    nights.record(layout, target="hosted", family="llama-8b", title="Somebody")
-    publish.build_night(layout, streams.NIGHT)
-    publish.publish_warehouse(layout)
+    nights.published(layout, {"target": "hosted", "family": "llama-8b", "title": "Somebody"})
     with warehouse.connect(layout) as con:
         yield con
 

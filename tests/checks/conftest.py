@@ -1,3 +1,5 @@
+from copy import deepcopy
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,12 @@ def layout(tmp_path: Path) -> Layout:
     return Layout(data=tmp_path / "data", site=tmp_path / "site")
 
 
+@cache
+def _built() -> Night:
+    return good_night()
+
+
 @pytest.fixture
 def night() -> Night:
-    return good_night()
+    """A good night of the test's own, to plant a fault in."""
+    return Night(deepcopy(_built().rows), _built().schemas)

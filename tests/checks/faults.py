@@ -1,7 +1,7 @@
 """One planted fault for each check: `<table>.<check>` → how to spoil a good night so that it must fail."""
 
 from collections.abc import Callable
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 from .good_night import MS, Night
@@ -105,6 +105,11 @@ REQUESTS = {
     "retries_follow_refusals": put("requests", row=5, attempt=2, retry_of="run/0003"),
     "concurrency_held": put("requests", end_ns=1500 * MS),
     "model_is_the_one_asked_for": put("requests", model_echoed="smollm2-360m-instruct"),
+    "model_is_spelled_as_asked": put("requests", model_echoed="smollm2-135m-instruct-0824"),
+    "model_is_echoed": put("requests", model_echoed=None),
+    "reads_add_up": put("requests", bytes_stored=299),
+    "nulls_are_explained": put("requests", first_token_ns=None),
+    "successes_have_tokens": put("requests", tokens=None, token_source=None),
 }
 
 TTFT = {
@@ -121,6 +126,7 @@ TTFT = {
     "successes_and_no_others": lose("ttft"),
     "follows_from_marks": put("ttft", ttft_ms=202.001),
     "cold_only_on_new_connections": put("ttft", ttft_cold_ms=300.0),
+    "not_below_the_round_trip": put("ttft", ttft_ms=1.999),
 }
 
 OUTPUT_SPEED = {
@@ -154,6 +160,9 @@ THROUGHPUT = {
     "rates_are_counts_over_time": put("throughput", row=0, window_s=None),
     "goodput_is_a_part": put("throughput", row=0, requests_inside_slo=11),
     "window_holds_a_part": put("throughput", row=0, tokens_in_window=61.0),
+    "recorded_requests_are_there": lose("requests"),
+    "streams_bound_it": put("throughput", row=0, requests_in_window=11),
+    "energy_adds_up": put("throughput", row=0, energy_j=1.0),
 }
 
 SUMMARY = {
@@ -183,6 +192,11 @@ RUNS = {
     "runs_were_finished": put("runs", row=0, outcome="interrupted"),
     "clock_stood": put("runs", row=0, clock_steps=1),
     "clock_maps_exactly": put("runs", row=0, clock_error_ns=50_000),
+    "rows_exist": empty("runs"),
+    "no_request_was_lost": put("runs", row=0, requests_lost=1),
+    "rounds_count_from_one": put("runs", row=0, round=0),
+    "plan_is_named": put("runs", row=0, plan_sha256=None),
+    "started_in_its_night": put("runs", row=0, started_at=datetime(2026, 11, 4, 7, 1, tzinfo=UTC)),
 }
 
 CALIBRATION = {
@@ -213,6 +227,28 @@ COMPARISON = {
     "verdict_follows_from_the_interval": plant("comparison", {**PAIR, "ratio_low": 0.9}),
     "intervals_hold_their_figure": plant("comparison", {**PAIR, "difference": 10.0}),
     "nobody_is_compared_with_himself": plant("comparison", {**PAIR, "other": "a"}),
+}
+
+ALIKE = {
+    "night": date(2026, 11, 3), "model": "m", "family": "f", "provenance": "measured", "probe": "identity",
+    "target": "a", "other": "b", "is_same_claim": True, "unit": "tokens", "prompts": 6, "prompts_agreeing": 5,
+    "prefix_chars": 90.0, "prefix_tokens": 24.0, "token_agreement": 0.6, "agrees": True,
+}  # fmt: skip
+APART = {
+    **ALIKE,
+    "other": "c",
+    "prompts_agreeing": 1,
+    "prefix_tokens": 2.0,
+    "token_agreement": 0.1,
+    "agrees": False,
+}
+
+IDENTITY = {
+    "one_row_per_pair_and_probe": plant("identity", ALIKE, ALIKE),
+    "token_agreement_is_a_share": plant("identity", {**ALIKE, "token_agreement": 1.1}),
+    "agreeing_is_a_part": plant("identity", {**ALIKE, "prompts_agreeing": 7}),
+    "agrees_follows_from_prompts": plant("identity", {**ALIKE, "prompts_agreeing": 1}),
+    "claims_are_kept": plant("identity", ALIKE, APART, {**APART, "target": "b"}),
 }
 
 LIMIT = {
@@ -276,6 +312,50 @@ BANDWIDTH = {
     "ceiling_has_a_source": plant("bandwidth", {**NEAR, "bandwidth_source": None}),
 }
 
+HARDWARE = {
+    "one_row_per_run_and_device": twice("hardware"),
+    "every_run": put("hardware", row=0, is_counted=False),
+    "null_has_a_reason": put("hardware", row=0, energy_j=None),
+    "energy_is_positive": put("hardware", row=0, energy_j=0.0),
+    "devices_answer": put("hardware", row=0, errors=1, error="energy_uj: GPU is lost"),
+    "sampler_is_cheap": put("hardware", row=0, sampler_cpu_share=0.2),
+    "power_within_limit": put("hardware", row=0, power_mean_w=720.0),
+    "energy_fits_power": put("hardware", row=0, window_s=20.0),
+    "samples_cover_the_window": put("hardware", row=0, covered_share=0.9),
+    "not_throttled": put("hardware", row=0, throttled_share=0.06),
+    "never_too_hot": put("hardware", row=0, throttle_reasons="power_cap, software_thermal"),
+}
+
+SWEPT = {
+    "night": date(2026, 11, 3), "target": "t", "model": "m", "family": "f", "workload": "w", "sweep": "s",
+    "load": "closed", "provenance": "measured",
+}  # fmt: skip
+LEVEL = {
+    **SWEPT, "scenario": "s-1", "level": 1.0, "slo_share": 1.0, "gpus": 2,
+    "success_rate": 1.0, "output_throughput_tok_s": 100.0, "throughput_per_gpu_tok_s": 50.0,
+    "output_speed_p50_tok_s": 100.0,
+}  # fmt: skip
+NEXT = {**LEVEL, "scenario": "s-2", "level": 2.0, "output_throughput_tok_s": 150.0, "throughput_gain": 0.5}
+NEXT |= {"throughput_per_gpu_tok_s": 75.0}
+KNEE = {
+    **SWEPT, "levels": 2, "max_throughput_tok_s": 150.0,
+    "max_throughput_level": 2.0, "knee_reason": "still rising", "slo_level": 2.0,
+}  # fmt: skip
+
+SWEEPS = {
+    "one_row_per_level": plant("sweeps", LEVEL, LEVEL),
+    "slo_share_is_a_share": plant("sweeps", {**LEVEL, "slo_share": 1.1}),
+    "most_requests_succeed": plant("sweeps", {**LEVEL, "success_rate": 0.8}),
+    "figures_follow": plant("sweeps", LEVEL, {**NEXT, "throughput_gain": 0.2}),
+    "users_share_the_throughput": plant("sweeps", {**LEVEL, "output_throughput_tok_s": 120.0}),
+}
+
+KNEES = {
+    "one_row_per_sweep": plant("knees", KNEE, KNEE),
+    "null_has_a_reason": plant("knees", {**KNEE, "knee_reason": None}),
+    "knee_is_on_the_curve": plant("knees", {**KNEE, "knee_level": 3.0, "knee_reason": None}),
+}
+
 EVENT_TOKENS = {
     "one_row_per_event": twice("event_tokens"),
     "tokens_are_counts": put("event_tokens", tokens=-1),
@@ -310,6 +390,58 @@ DIALECT_SUMMARY = {
     "percentile_rule_is_known": put("dialect_summary", percentile_rule=None),
     "counts_are_parts": put("dialect_summary", requests_counted=12),
     "ours_count_successes": told("dialect_summary", "tokenclock", "ttft_ms", requests_counted=9),
+    "percentiles_ascend": told("dialect_summary", "tokenclock", "ttft_ms", p90=1.0),
+}
+
+TARGET = {
+    "night": date(2026, 11, 3), "target": "a", "kind": "hosted", "family": "f", "provenance": "measured",
+    "may_publish": True, "usd_per_million_input": 1.0, "usd_per_million_output": 2.0, "price_source": "a list",
+    "status": "recorded", "host": "a machine",
+}  # fmt: skip
+
+TARGETS = {
+    "one_row_per_target": plant("targets", TARGET, TARGET),
+    "status_is_known": plant("targets", {**TARGET, "status": "lost"}),
+    "kind_is_known": plant("targets", {**TARGET, "kind": "borrowed"}),
+    "provenance_is_known": plant("targets", {**TARGET, "provenance": "guessed"}),
+    "family_is_known": plant("targets", {**TARGET, "family": None}),
+    "may_publish_is_decided": plant("targets", {**TARGET, "may_publish": None}),
+    "price_is_not_negative": plant("targets", {**TARGET, "usd_per_million_output": -2.0}),
+    "status_has_a_reason": plant("targets", {**TARGET, "status": "skipped"}),
+    "enabled_ones_are_fresh": plant("targets", {**TARGET, "status": "failed", "reason": "the engine died"}),
+}
+
+PLANNED = {
+    "night": date(2026, 11, 3), "target": "a", "workload": "w", "scenario": "s", "round": 1, "status": "finished",
+    "run_id": "a.w.s.r01", "attempts": 1,
+}  # fmt: skip
+
+PLANNED_RUNS = {
+    "one_row_per_run": plant("planned_runs", PLANNED, PLANNED),
+    "status_is_known": plant("planned_runs", {**PLANNED, "status": "lost"}),
+    "rounds_count_from_one": plant("planned_runs", {**PLANNED, "round": 0}),
+    "every_run_is_accounted_for": plant("planned_runs", {**PLANNED, "status": "missing", "run_id": None}),
+    "status_has_a_reason": plant("planned_runs", {**PLANNED, "status": "failed"}),
+}
+
+BILL = {
+    "night": date(2026, 11, 3), "target": "a", "provenance": "measured", "requests_sent": 0,
+    "requests_without_usage": 0, "prompt_tokens": 1000, "completion_tokens": 500, "usd_per_million_input": 1.0,
+    "usd_per_million_output": 2.0, "price_source": "a list", "usd": 0.002, "target_max_usd": 0.01,
+    "night_max_usd": 0.02,
+}  # fmt: skip
+
+SPEND = {
+    "one_row_per_target_and_price": plant("spend", BILL, BILL),
+    "usd_is_not_negative": plant("spend", {**BILL, "usd": -0.002}),
+    "price_is_known": plant("spend", {**BILL, "usd": None, "usd_per_million_input": None}),
+    "usage_is_reported": plant("spend", {**BILL, "requests_without_usage": 1}),
+    "without_usage_is_a_part": plant("spend", {**BILL, "requests_without_usage": 1}),
+    "provenance_is_known": plant("spend", {**BILL, "provenance": "guessed"}),
+    "follows_from_prices": plant("spend", {**BILL, "usd": 0.003}),
+    "night_stays_within_its_budget": plant("spend", *({**BILL, "target": name, "usd": 0.009} for name in "abc")),
+    "target_stays_within_its_budget": plant("spend", {**BILL, "usd": 0.011}),
+    "requests_belong": plant("spend", {**BILL, "requests_sent": 1}),
 }
 
 FAULTS = {
@@ -325,15 +457,22 @@ FAULTS = {
         "calibration": CALIBRATION,
         "instrument": INSTRUMENT,
         "comparison": COMPARISON,
+        "identity": IDENTITY,
         "early_stopping": EARLY_STOPPING,
         "server_timings": SERVER_TIMINGS,
         "limits": LIMITS,
         "itl": ITL,
         "cost": COST,
         "bandwidth": BANDWIDTH,
+        "hardware": HARDWARE,
+        "sweeps": SWEEPS,
+        "knees": KNEES,
         "event_tokens": EVENT_TOKENS,
         "metric_dialects": METRIC_DIALECTS,
         "dialect_summary": DIALECT_SUMMARY,
+        "targets": TARGETS,
+        "planned_runs": PLANNED_RUNS,
+        "spend": SPEND,
     }.items()
     for check, fault in faults.items()
 }

@@ -11,6 +11,7 @@ from pipeline import tables, trace
 from pipeline.decode.events import SCHEMA
 from pipeline.layout import Layout
 from pipeline.tables.recorded import Recorded
+from tests import streams
 
 NIGHT = date(2026, 11, 3)
 RUN = "20261103-embedded-chat-short-single-1"
@@ -67,12 +68,13 @@ def good_night(only: Collection[int] = range(12)) -> Night:
     """The night, or what is left of it when only these requests were sent."""
     ids = [_request_id(index) for index in only]
     built = {name: frame.filter(pl.col("request_id").is_in(ids)) for name, frame in _recorded().items()}
-    built["runs"] = _runs()
+    built["runs"] = _runs(only)
     built["calibration"] = _calibration()
-    here = {"target": built["runs"]["target"].unique(), "recorder": "here"}
-    built["targets"] = pl.concat([tables.empty("targets"), pl.DataFrame(here)], how="diagonal")
-    traced = replace(Recorded.nothing(), requests=_traced(only))
+    built["identity"] = tables.empty("identity")
+    traced = replace(Recorded.nothing(), requests=_traced(only), samples=_samples(), manifests=[_manifest()])
     for name in (
+        "targets",
+        "hardware",
         "ttft",
         "output_speed",
         "throughput",
@@ -87,6 +89,10 @@ def good_night(only: Collection[int] = range(12)) -> Night:
         "limits",
         "metric_dialects",
         "dialect_summary",
+        "planned_runs",
+        "spend",
+        "sweeps",
+        "knees",
     ):
         table = tables.tables()[name]
         built[name] = table.build(*(traced if one == tables.TRACE else built[one] for one in table.inputs))
@@ -94,6 +100,26 @@ def good_night(only: Collection[int] = range(12)) -> Night:
         {name: frame.to_dicts() for name, frame in built.items()},
         {name: frame.schema for name, frame in built.items()},
     )
+
+
+def _samples() -> pl.DataFrame:
+    """A GPU that draws 300 W all the time, read ten times a second."""
+    cool = {"gpu_utilisation_pct": 40, "sm_clock_mhz": 1980, "temperature_c": 50, "throttle_reasons": 0}
+    rows = [
+        {
+            **dict.fromkeys(trace.HARDWARE), **cool, "run_id": RUN, "device": "gpu0", "at_ns": tick * 100 * MS,
+            "read_ns": MS, "power_mw": 300_000, "energy_uj": 8_000_000_000 + tick * 30_000_000,
+        }
+        for tick in range(130)
+    ]  # fmt: skip
+    return pl.DataFrame(rows, schema=trace.HARDWARE)
+
+
+def _manifest() -> trace.Manifest:
+    """As much of a manifest as tables of runs need beside `runs`."""
+    gpu = {"name": "NVIDIA H100 80GB HBM3", "power_limit_mw": 700_000, "sm_clock_max_mhz": 1980}
+    sampling = {"rate_hz": 10.0, "sampler_cpu_share": 0.03, "missing": {}}
+    return streams.manifest(RUN, night=NIGHT, hardware={"gpus": [gpu], "sampling": sampling})
 
 
 def _traced(only: Collection[int]) -> pl.DataFrame:
@@ -159,7 +185,7 @@ def _event(index: int, number: int, at_ms: int, **said: Any) -> dict[str, Any]:
 
 def _requests() -> pl.DataFrame:
     frame = pl.DataFrame([_request(index) for index in range(12)], infer_schema_length=None)
-    return frame.with_columns(pl.col("retry_of").cast(pl.String))
+    return frame.with_columns(pl.col("retry_of", "model_echoed_as").cast(pl.String))
 
 
 def _request(index: int) -> dict[str, Any]:
@@ -185,6 +211,7 @@ def _request(index: int) -> dict[str, Any]:
         "error": None if index in SUCCESSES else "peer said nothing more",
         "tokens_requested": 8,
         "model_id": "smollm2-135m-instruct",
+        "model_echoed_as": None,
         "provider_request_id": f"req_{index}",
         "region": "here",
         "served_by": "local",
@@ -206,7 +233,9 @@ def _answered(index: int) -> dict[str, Any]:
         "last_token_ns": (400 + index) * MS,
         "end_ns": (410 + index) * MS,
         "read_count": 5,
+        "reads_stored": 5,
         "body_bytes": 300,
+        "bytes_stored": 300,
         "event_count": 6,
         "token_event_count": 3,
         "arrival_count": 3,
@@ -233,7 +262,9 @@ def _refused() -> dict[str, Any]:
         "first_event_ns": 80 * MS,
         "end_ns": 80 * MS,
         "read_count": 1,
+        "reads_stored": 1,
         "body_bytes": 40,
+        "bytes_stored": 40,
         "event_count": 1,
         "token_event_count": 0,
         "arrival_count": 0,
@@ -242,12 +273,21 @@ def _refused() -> dict[str, Any]:
     }
 
 
-def _runs() -> pl.DataFrame:
+def _runs(only: Collection[int]) -> pl.DataFrame:
     shape = {
         "load": "closed", "concurrency": 1, "rate_req_s": None, "requests_planned": 11, "warmup_planned": 1,
-        "requests_recorded": 12, "clock_error_ns": 60, "clock_steps": 0, "slo_ttft_ms": 205.0, "slo_tpot_ms": None,
-        "slo_e2e_ms": None,
+        "clock_error_ns": 60, "clock_steps": 0, "slo_ttft_ms": 205.0, "slo_tpot_ms": None,
+        "slo_e2e_ms": None, "requests_lost": 0, "plan_sha256": "0", "sweep": None, "engine_facts": None,
     }  # fmt: skip
     return pl.DataFrame(
-        [{**KEYS, **shape, "outcome": "finished", "started_at": datetime(2026, 11, 3, 2, tzinfo=UTC)}]
+        [
+            {
+                **KEYS,
+                **shape,
+                "requests_recorded": len(only),
+                "outcome": "finished",
+                "started_at": datetime(2026, 11, 3, 2, tzinfo=UTC),
+            }
+        ],
+        schema_overrides={"sweep": pl.String, "engine_facts": pl.String},
     )

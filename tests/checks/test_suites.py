@@ -115,3 +115,7 @@ def test_a_rule_runs_as_it_stands_wherever_the_tables_are(path: Path, layout: La
 def test_the_checks_name_only_columns_that_the_tables_have(night: Night) -> None:
     for name, schema in night.schemas.items():
         assert set(schema) <= set(tables.tables()[name].columns), name
+
+
+def test_every_table_has_a_suite_with_a_key() -> None:
+    assert {name for name, suite in suites.load().items() if suite.key} == set(tables.tables())

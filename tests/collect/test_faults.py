@@ -224,7 +224,7 @@ def night(tmp_path_factory, certificate):
     folder = tmp_path_factory.mktemp("faults")
     store = RunStore(folder, streams.manifest(f"{streams.NIGHT}.t.w.s.r01"))
     with ExitStack() as servers, pytest.MonkeyPatch.context() as patched:
-        patched.setattr("pipeline.collect.transport.connection.BODY_LIMIT", BODY_LIMIT)
+        patched.setattr("pipeline.collect.transport.framing.BODY_LIMIT", BODY_LIMIT)
         truth = servers.enter_context(child.serving())
         jobs = []
         for case in CASES.values():

@@ -222,7 +222,8 @@ def test_a_request_larger_than_the_socket_takes_at_once_arrives_whole():
 
 @pytest.mark.skipif(sys.platform != "linux", reason="receive stamps of the kernel are Linux' own")
 def test_the_kernel_stamps_reads_and_its_stamps_lie_before_ours():
-    with serving([step for part in chunked(*[b"x"] * 20) for step in (part, 0.005)]) as server:
+    script = [step for part in chunked(*[b"x"] * 20) for step in (part, 0.005)]
+    with serving([0.1, *script]) as server:  # where nobody asked before, the kernel begins to stamp a moment later
         recording = only(server.url)
     assert recording.clock_source == "kernel"
     delays = [user - kernel for kernel, user in zip(recording.stamps_ns, recording.user_ns, strict=True)]

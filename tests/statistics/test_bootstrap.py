@@ -76,3 +76,10 @@ def test_quantities_that_may_be_negative_have_intervals_too():
 @pytest.mark.parametrize("freedom", [1, 1.5, 2, 2.5, 3.7, 7, 12.5, 44, 1000, 1e9])
 def test_students_t_is_scipys(freedom):
     assert bootstrap.student(freedom) == pytest.approx(stats.t.ppf(0.975, freedom), rel=0.03)
+
+
+def test_values_that_are_all_one_have_an_interval_without_width():
+    values = np.full((1, 12), 118.0)
+    found = bootstrap.intervals(values, [6, 6], [0.5])
+    assert found.ravel() == pytest.approx(118.0)
+    assert bootstrap.widened(4.77, np.full(9, 4.77), np.array([4.77, 4.770000000000001]), 2, 12) == (4.77, 4.77)

@@ -1,10 +1,14 @@
+import json
+
 import pytest
 
 from pipeline import tables
-from pipeline.tables import metrics
+from pipeline.layout import PACKAGE
+from pipeline.tables import bandwidth, metrics
 from tests import streams
 from tests.tables.nights import build, night_of
 
+RELEASES = PACKAGE.parent / "data-releases"
 STEADY = [
     (100, streams.ROLE),
     *((200 + 10 * n, streams.chunk(" two")) for n in range(11)),
@@ -110,6 +114,31 @@ def test_the_share_of_the_memory_ceiling_is_speed_times_bytes_over_bandwidth():
     assert "data sheet" in row["bandwidth_source"]
 
 
+# Tokens a second of one stream that the memory allows, from another reckoning of the same weights and bandwidths.
+ROOFLINE = {
+    ("1x H100 SXM", "llama-8b", "bf16"): 223.2, ("2x H100 SXM", "llama-8b", "bf16"): 446.4,
+    ("4x H100 SXM", "llama-8b", "fp8"): 1785.5, ("8x H100 SXM", "llama-8b", "fp8"): 3571.0,
+    ("1x H200 SXM", "llama-8b", "bfloat16"): 319.8, ("1x B200", "llama-8b", "bf16"): 533.0,
+    ("1x MI300X", "llama-8b", "fp8"): 706.2, ("16x SN40L", "llama-70b", "bf16"): 184.2,
+    ("4x H100 SXM", "llama-70b", "bf16"): 96.4, ("4x H100 SXM", "llama-70b", "fp8"): 192.8,
+    ("Cerebras WSE-3", "llama-70b", "bf16"): 151072.5, ("Groq LPU", "llama-70b", "fp8"): 662992.6,
+}  # fmt: skip
+
+
+def test_the_ceilings_are_those_of_the_roofline():
+    for (hardware, family, precision), tok_s in ROOFLINE.items():
+        row = bandwidth._ceiling("run", hardware, family, precision)
+        assert row["bandwidth_bytes_s"] / row["bytes_per_token"] == pytest.approx(tok_s, rel=2e-3), hardware
+
+
+def test_the_measured_ceiling_is_the_releases_and_stands_beside_the_makers():
+    claimed = {"hardware": "NVIDIA H200 SXM", "family": "llama-8b", "precision": "bfloat16"}
+    (row,) = one_run(streams.GOLDEN, target=claimed)["bandwidth"].to_dicts()
+    measured = json.loads((RELEASES / "h200-2026-11-24" / "ceilings.json").read_text())
+    assert row["measured_bytes_s"] == pytest.approx(measured["copy_bandwidth_tb_s"] * 1e12, rel=1e-3)
+    assert row["bandwidth_measured_share"] == pytest.approx(row["bandwidth_ceiling_share"] * 4.8 / 4.26)
+
+
 @pytest.mark.parametrize("unknown", [{"hardware": None}, {"hardware": "a toaster"}, {"precision": None}])
 def test_without_known_hardware_and_precision_there_is_no_ceiling(unknown):
     claimed = {"hardware": "NVIDIA H100 SXM", "family": "llama-8b", "precision": "bf16"}
@@ -117,7 +146,7 @@ def test_without_known_hardware_and_precision_there_is_no_ceiling(unknown):
 
 
 def test_every_metric_reaches_its_table_its_comment_and_the_summary(words):
-    claimed = {"hardware": "NVIDIA H100 SXM", "family": "llama-8b", "precision": "bf16", **PRICED}
+    claimed = {"hardware": "NVIDIA H200 SXM", "family": "llama-8b", "precision": "bf16", **PRICED}
     usage = (325, streams.USAGE.replace(b'"completion_tokens":31', b'"completion_tokens":11'))
     made = one_run(
         [*STEADY[:-1], usage, STEADY[-1]], tokenizer=words, target=claimed, load={"slo": {"ttft_ms": 500}}
@@ -126,4 +155,4 @@ def test_every_metric_reaches_its_table_its_comment_and_the_summary(words):
         assert name in made[metric.table].columns, name
         assert metric.unit in tables.tables()[metric.table].columns[name]
     defined = set(made["summary"]["metric"])
-    assert defined == set(metrics.METRICS) - {"ttft_cold_ms"}
+    assert defined == set(metrics.METRICS) - {"ttft_cold_ms", "joules_per_token"}  # `test_hardware` has energy

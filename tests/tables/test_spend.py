@@ -1,6 +1,8 @@
+from dataclasses import replace
+
 import pytest
 
-from pipeline import tables
+from pipeline import tables, trace
 from tests import streams
 
 PRICED = {"usd_per_million_input": 1.0, "usd_per_million_output": 2.0, "price_source": "made up"}
@@ -36,3 +38,16 @@ def test_without_a_price_the_cost_is_unknown():
 
 def test_engines_of_our_own_cost_nothing_and_have_no_row():
     assert spend([streams.request()], streams.reads(streams.GOLDEN, "run/0000"), kind="local") == []
+
+
+def test_the_budgets_of_target_and_night_stand_beside_the_bill():
+    requests, reads = [streams.request()], streams.reads(streams.GOLDEN, "run/0000")
+    target = streams.target(**PRICED, max_usd=0.5)
+    census = trace.Night(
+        schema_version=1, night=streams.NIGHT, plan_sha256="0", rounds=1, targets=[target], max_usd=2.0
+    )
+    recorded = replace(streams.recorded(requests, reads, streams.manifest(target=target)), census=census)
+    events = tables.tables()["events"].build(recorded)
+    priced = tables.tables()["requests"].build(recorded, events)
+    (row,) = tables.tables()["spend"].build(recorded, priced).to_dicts()
+    assert (row["target_max_usd"], row["night_max_usd"]) == (0.5, 2.0)

@@ -4,10 +4,8 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import httpx
-
 from bench.collector.clients._job import Job, Take, Taken, headers, main
-from pipeline.collect.transport import Recording, StampedTransport
+from pipeline.collect.transport import Recording, StampedTransport, post
 
 
 @asynccontextmanager
@@ -18,10 +16,7 @@ async def opened(job: Job) -> AsyncIterator[Take]:
         async def take(name: str, script: str) -> Taken:
             recording = Recording()
             called = time.monotonic_ns()
-            request = httpx.Request(
-                "POST", job.url, headers=headers(name, script), json={}, extensions={"recording": recording}
-            )
-            await transport.handle_async_request(request)
+            await transport.handle_async_request(post(job.url, headers(name, script), b"{}", recording))
             return Taken(called, recording.sent_ns, recording.stamps_ns, recording.payloads, recording.clock_source)
 
         yield take

@@ -58,8 +58,8 @@ class Sampling:
 
 
 def facts() -> dict[str, Any]:
-    """The hardware as it stands: GPUs, driver, topology, limits, processor, kernel, memory nodes."""
-    return {**machine.facts(), **nvml.facts()}
+    """The hardware as it stands: GPUs, driver, topology, limits, processor, counters, kernel, memory nodes."""
+    return {**machine.facts(), **nvml.facts(), **rapl.facts()}
 
 
 @contextmanager

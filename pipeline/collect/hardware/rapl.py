@@ -1,6 +1,6 @@
 """The energy counters of processor packages and memory (RAPL), where the kernel lets us read them.
 
-A counter wraps at `max_energy_range_uj`; what is recorded is what was read.
+A counter wraps at `max_energy_range_uj`, which is a fact of the manifest; what is recorded is what was read.
 """
 
 from dataclasses import dataclass
@@ -34,6 +34,18 @@ def sources(root: Path = ROOT) -> tuple[list[Zone], str | None]:
     errors = {zone: zone.read().error for zone in zones}
     readable = [zone for zone in zones if errors[zone] is None]
     return readable, None if readable else f"RAPL counters cannot be read: {errors[zones[0]]}; run as root"
+
+
+def facts(root: Path = ROOT) -> dict[str, dict[str, int | None]]:
+    """Where each counter wraps, in microjoules."""
+    return {"rapl": {zone.device: _wraps_at(zone.path) for zone in sources(root)[0]}}
+
+
+def _wraps_at(path: Path) -> int | None:
+    try:
+        return int((path / "max_energy_range_uj").read_text())
+    except (OSError, ValueError):
+        return None
 
 
 def _zone(path: Path) -> Zone:

@@ -14,6 +14,7 @@ PARTS = (
     "collect",
     "errors.py",
     "layout.py",
+    "ledger.py",
     "plan.py",
     "plan.toml",
     "progress.py",

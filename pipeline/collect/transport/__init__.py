@@ -9,17 +9,20 @@ import socket
 import ssl
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterable, AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import httpx
 
+from pipeline.collect.transport import clock
 from pipeline.collect.transport.clock import WallClock
 from pipeline.collect.transport.connection import Connection
-from pipeline.collect.transport.proxy import HEAD_END, Proxy, check_tunnel, proxy_for
+from pipeline.collect.transport.proxy import Proxy, proxy_for, tunnel
 from pipeline.collect.transport.recording import BODY_LIMIT, HEAD_LIMIT, Recording
+from pipeline.collect.transport.request import body, head, post
+from pipeline.collect.transport.tls import shaken_hands
 
-__all__ = ["BODY_LIMIT", "HEAD_LIMIT", "Recording", "RequestFailed", "StampedTransport"]
+__all__ = ["BODY_LIMIT", "HEAD_LIMIT", "Recording", "RequestFailed", "StampedTransport", "post"]
 
 Origin = tuple[str, str, int]
 
@@ -48,8 +51,10 @@ class StampedTransport(httpx.AsyncBaseTransport):
 
     def __init__(self, verify: ssl.SSLContext | None = None) -> None:
         self.wall = WallClock()
+        self._stamping = clock.keeping()
         self._tls = verify
         self._idle: dict[Origin, list[Connection]] = defaultdict(list)
+        self._proxies: dict[Origin, Proxy | None] = {}
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send one request and wait for the end of its response.
@@ -60,10 +65,9 @@ class StampedTransport(httpx.AsyncBaseTransport):
         recording: Recording = request.extensions["recording"]
         scheme, host = request.url.scheme, request.url.host
         origin = (scheme, host, request.url.port or (443 if scheme == "https" else 80))
-        body = b"".join([part async for part in _stream(request)])
+        content = await body(request)
         connection, via = await self._connection(origin, recording)
-        message = _head(request, via if scheme == "http" else None) + body
-        over = connection.send(recording, message)
+        over = connection.send(recording, head(request, via if scheme == "http" else None) + content)
         try:
             await over
         except asyncio.CancelledError:
@@ -78,8 +82,7 @@ class StampedTransport(httpx.AsyncBaseTransport):
 
     async def _connection(self, origin: Origin, recording: Recording) -> tuple[Connection, Proxy | None]:
         """An idle connection or a new one, and the proxy that it goes through."""
-        via = proxy_for(origin[0], origin[1])
-        idle = self._idle[origin]
+        via, idle = self._proxy(origin), self._idle[origin]
         while idle:
             connection = idle.pop()
             if not connection.is_closed and connection.is_quiet():
@@ -93,6 +96,12 @@ class StampedTransport(httpx.AsyncBaseTransport):
             recording.error = f"{origin[1]}:{origin[2]}: {error}"
             raise httpx.ConnectError(recording.error) from error
 
+    def _proxy(self, origin: Origin) -> Proxy | None:
+        """The proxy for an origin; the environment is asked once, for that takes longer than a request."""
+        if origin not in self._proxies:
+            self._proxies[origin] = proxy_for(origin[0], origin[1])
+        return self._proxies[origin]
+
     async def _open(self, origin: Origin, via: Proxy | None, recording: Recording) -> Connection:
         """Open a connection phase by phase: DNS, TCP (and the proxy's tunnel), TLS, each timed."""
         scheme, host, port = origin
@@ -101,27 +110,28 @@ class StampedTransport(httpx.AsyncBaseTransport):
         addresses = await asyncio.get_running_loop().getaddrinfo(*to, type=socket.SOCK_STREAM)
         resolved = time.monotonic_ns()
         recording.dns_ns = resolved - started
-        connection = Connection(await _first_answering(addresses), self.wall)
+        connected, tls = await _first_answering(addresses), None
         try:
             if via and scheme == "https":
-                check_tunnel(await connection.converse(via.connect(host, port), HEAD_END, HEAD_LIMIT))
-            connected = time.monotonic_ns()
-            recording.tcp_ns = connected - resolved
+                await tunnel(connected, via, host, port)
+            tunnelled = time.monotonic_ns()
+            recording.tcp_ns = tunnelled - resolved
             if scheme == "https":
                 self._tls = self._tls or httpx.create_ssl_context()
-                await connection.secure(self._tls, host)
-                recording.tls_ns = time.monotonic_ns() - connected
+                tls = await shaken_hands(connected, self._tls, host)
+                recording.tls_ns = time.monotonic_ns() - tunnelled
         except BaseException:
-            connection.close()
+            connected.close()
             raise
-        return connection
+        return Connection(connected, self.wall, tls)
 
     async def aclose(self) -> None:
-        """Close idle connections."""
+        """Close idle connections, and ask for stamps no more."""
         for connections in self._idle.values():
             for connection in connections:
                 connection.close()
         self._idle.clear()
+        self._stamping.close()
 
 
 async def _first_answering(addresses: Sequence[tuple[Any, ...]]) -> socket.socket:
@@ -142,18 +152,3 @@ async def _first_answering(addresses: Sequence[tuple[Any, ...]]) -> socket.socke
         else:
             return made
     raise failure
-
-
-def _stream(request: httpx.Request) -> AsyncIterable[bytes]:
-    assert isinstance(request.stream, AsyncIterable)  # noqa: S101 - httpx.AsyncClient makes no other
-    return request.stream
-
-
-def _head(request: httpx.Request, via: Proxy | None) -> bytes:
-    """The request's head as HTTP/1.1 bytes; a proxy is told the whole address."""
-    target = str(request.url).encode() if via else request.url.raw_path
-    lines = [request.method.encode() + b" " + target + b" HTTP/1.1"]
-    lines += [name + b": " + value for name, value in request.headers.raw]
-    if via and via.authorization:
-        lines.append(b"Proxy-Authorization: " + via.authorization)
-    return b"\r\n".join(lines) + HEAD_END

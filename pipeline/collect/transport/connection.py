@@ -1,24 +1,21 @@
 """One socket and the request on it. On every read: stamp first, store second, take apart third."""
 
 import asyncio
-import contextlib
 import socket
 import ssl
-import time
+from time import monotonic_ns
 
 import httptools
 
 from pipeline.collect.transport import clock
-from pipeline.collect.transport.clock import WallClock
+from pipeline.collect.transport.clock import ANCILLARY_BYTES, WallClock
 from pipeline.collect.transport.framing import Response
-from pipeline.collect.transport.recording import BODY_LIMIT, HEAD_LIMIT, Recording
+from pipeline.collect.transport.recording import Recording
 from pipeline.collect.transport.tls import Tls, are_whole_records
 
 READ_BYTES = 64 * 2**10
 LOOK_EVERY_S = 0.25
 """Distance of the looks at a socket that says nothing (`Connection._look`)."""
-
-_buffer = memoryview(bytearray(READ_BYTES))  # shared: a read is copied out before the next one can begin
 
 
 class Connection:
@@ -27,47 +24,20 @@ class Connection:
     The task that waits for a response is woken once, when it is over, never once a read.
     """
 
-    def __init__(self, connected: socket.socket, wall: WallClock) -> None:
+    def __init__(self, connected: socket.socket, wall: WallClock, tls: Tls | None = None) -> None:
         self.is_closed = False
         self._socket = connected
+        self._receive = connected.recvmsg
         self._wall = wall
-        self._tls: Tls | None = None
+        self._tls = tls
         self._response: Response | None = None
         self._over: asyncio.Future[None] | None = None
         self._look_next: asyncio.TimerHandle | None = None
         self._unsent = b""
+        self._is_reading = self._is_writing = False
         self._loop = asyncio.get_running_loop()
-        self._is_stamped = clock.enable(connected)
+        clock.enable(connected)
         connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-
-    async def secure(self, context: ssl.SSLContext, host: str) -> None:
-        """Shake hands. Raises `ssl.SSLError` (certificate errors among them) and `OSError`."""
-        tls = Tls(context, host)
-        is_done, answer = tls.handshake(b"")
-        try:
-            while not is_done:
-                await self._loop.sock_sendall(self._socket, answer)
-                data = await self._loop.sock_recv(self._socket, READ_BYTES)
-                if not data:
-                    raise ConnectionResetError("the server closed the connection during the TLS handshake")
-                is_done, answer = tls.handshake(data)
-        except ssl.SSLError:
-            with contextlib.suppress(OSError):
-                await self._loop.sock_sendall(self._socket, tls.alert())
-            raise
-        await self._loop.sock_sendall(self._socket, answer)
-        self._tls = tls
-
-    async def converse(self, message: bytes, until: bytes, limit: int) -> bytes:
-        """Send and read up to `until`, before the connection carries requests (a proxy's CONNECT)."""
-        await self._loop.sock_sendall(self._socket, message)
-        data = b""
-        while until not in data and len(data) <= limit:
-            more = await self._loop.sock_recv(self._socket, 4096)
-            if not more:
-                raise ConnectionResetError("closed by the proxy")
-            data += more
-        return data
 
     def is_quiet(self) -> bool:
         """Whether an idle connection is as the last response left it; one that says or ends something is closed."""
@@ -85,16 +55,21 @@ class Connection:
         self._response = Response(recording)
         self._over = over = self._loop.create_future()
         self._unsent = self._tls.encrypt(message) if self._tls else message
-        self._loop.add_reader(self._socket, self._on_readable)
-        self._look_next = self._loop.call_later(LOOK_EVERY_S, self._look)
-        recording.sent_ns = time.monotonic_ns()
+        if not self._is_reading:
+            self._is_reading = True
+            self._loop.add_reader(self._socket, self._on_readable)
+        if self._look_next is None:
+            self._look_next = self._loop.call_later(LOOK_EVERY_S, self._look)
+        recording.sent_ns = monotonic_ns()
         self._write()
         return over
 
     def _look(self) -> None:
         """Read unasked: libuv says nothing more of a socket whose reset came together with its last bytes."""
-        self._look_next = self._loop.call_later(LOOK_EVERY_S, self._look)
-        self._on_readable()
+        self._look_next = None
+        if self._response is not None:
+            self._look_next = self._loop.call_later(LOOK_EVERY_S, self._look)
+            self._on_readable()
 
     def _write(self) -> None:
         """Write what the socket takes now, and come back for the rest."""
@@ -104,72 +79,77 @@ class Connection:
             sent = 0
         except OSError as error:
             self._unsent = b""
-            self._loop.remove_writer(self._socket)
+            self._wait_to_write(False)
             self._lost(f"cannot send: {error}")
             return
-        was_waiting = bool(self._unsent[sent:])
         self._unsent = self._unsent[sent:]
-        if was_waiting:
-            self._loop.add_writer(self._socket, self._write)
-        else:
-            self._loop.remove_writer(self._socket)
+        self._wait_to_write(bool(self._unsent))
+
+    def _wait_to_write(self, is_wanted: bool) -> None:
+        if is_wanted != self._is_writing:
+            self._is_writing = is_wanted
+            if is_wanted:
+                self._loop.add_writer(self._socket, self._write)
+            else:
+                self._loop.remove_writer(self._socket)
 
     def _on_readable(self) -> None:
         try:
-            size, ancillary, _, _ = self._socket.recvmsg_into([_buffer], clock.ANCILLARY_BYTES)
-            user_ns = time.monotonic_ns()
+            data, ancillary, _, _ = self._receive(READ_BYTES, ANCILLARY_BYTES)
+            user_ns = monotonic_ns()
         except (BlockingIOError, InterruptedError):
             return
         except OSError as error:
             self._lost(f"connection lost: {error}")
             return
         response = self._response
-        if size == 0:
+        if not data:
             self._lost("the server closed the connection before the response was complete")
         elif response is None:  # bytes nobody asked for: this connection can no longer be trusted
             self.close()
         else:
-            data = bytes(_buffer[:size])
-            kernel_ns = self._wall.stamp(ancillary, user_ns) if self._is_stamped else None
             recording = response.recording
-            recording.stamps_ns.append(user_ns if kernel_ns is None else kernel_ns)
+            stamp = self._wall.stamp(ancillary, user_ns)
+            if stamp is None:
+                stamp = user_ns
+                recording.user_stamps += 1
+            recording.stamps_ns.append(stamp)
             recording.user_ns.append(user_ns)
-            recording.wire_bytes.append(size)
-            recording.kernel_stamps += kernel_ns is not None
-            self._take_apart(response, data)
+            recording.wire_bytes.append(len(data))
+            if self._tls is not None:
+                self._take_sealed(response, self._tls, data)
+            else:
+                self._take_apart(response, data)
+
+    def _take_sealed(self, response: Response, tls: Tls, read: bytes) -> None:
+        """Take what a read held behind its encryption."""
+        try:
+            data, is_closed, answer = tls.decrypt(read)
+        except ssl.SSLError as error:
+            response.keep(read)
+            self._finish("bad_framing", f"not TLS as agreed: {error}")
+            return
+        if answer:
+            self._unsent += answer
+            self._write()
+        if not (data or is_closed or response.recording.payloads) and are_whole_records(read):
+            response.recording.forget_reads()  # session tickets: of the handshake, not of the response
+            return
+        self._take_apart(response, data)
+        if is_closed and self._response is response:
+            self._lost("the server closed the TLS connection before the response was complete")
 
     def _take_apart(self, response: Response, data: bytes) -> None:
-        recording = response.recording
-        is_closed = False
+        """Take the framing off a read, and see whether it was the last."""
         try:
-            if self._tls is not None:
-                read = data
-                data, is_closed, answer = self._tls.decrypt(read)
-                self._unsent += answer
-                if answer:
-                    self._write()
-                if not (data or is_closed or recording.payloads) and are_whole_records(read):
-                    recording.forget_reads()  # session tickets: of the handshake, not of the response
-                    return
-            payload = response.feed(data) if data else b""
-        except (httptools.HttpParserError, ssl.SSLError) as error:
-            rest = data if isinstance(error, ssl.SSLError) else response.broken(data)
-            recording.payloads.append(rest)
-            recording.body_bytes += len(rest)
+            is_over = response.feed(data)
+        except httptools.HttpParserError as error:
+            response.keep(response.broken(data))
             self._finish("bad_framing", f"not HTTP/1.1 as announced: {error}")
             return
-        recording.payloads.append(payload)
-        recording.body_bytes += len(payload)
-        if not response.has_headers:
-            recording.head_bytes += len(data)
-        if response.is_over:
-            self._finish("ended")
-        elif recording.body_bytes > BODY_LIMIT:
-            self._finish("over_limit", f"body longer than {BODY_LIMIT} bytes")
-        elif recording.head_bytes > HEAD_LIMIT:
-            self._finish("over_limit", f"headers longer than {HEAD_LIMIT} bytes")
-        elif is_closed:
-            self._lost("the server closed the TLS connection before the response was complete")
+        if is_over:
+            excess = None if response.is_over else response.excess
+            self._finish("over_limit" if excess else "ended", excess)
 
     def _lost(self, why: str) -> None:
         """The peer is gone: that ends a body without a length, and breaks off any other."""
@@ -190,12 +170,11 @@ class Connection:
         response, over = self._response, self._over
         if response is None or over is None:
             return
-        if self._look_next is not None:
-            self._look_next.cancel()
         recording = response.recording
         recording.outcome, recording.error = outcome, error
+        recording.pack()
         is_complete = outcome == "ended" and len(recording.stamps_ns) > 0
-        recording.end_ns = recording.stamps_ns[-1] if is_complete else time.monotonic_ns()
+        recording.end_ns = recording.stamps_ns[-1] if is_complete else monotonic_ns()
         self._response = self._over = None
         if outcome != "ended" or not response.keeps_alive or self._unsent:
             self.close()
@@ -206,6 +185,8 @@ class Connection:
         """Drop the connection at once."""
         if not self.is_closed:
             self.is_closed = True
+            if self._look_next is not None:
+                self._look_next.cancel()
             self._loop.remove_reader(self._socket)
             self._loop.remove_writer(self._socket)
             self._socket.close()

@@ -2,23 +2,41 @@
 
 import httptools
 
-from pipeline.collect.transport.recording import Recording
+from pipeline.collect.transport.recording import BODY_LIMIT, HEAD_LIMIT, Recording
 
 _HEAD_END = b"\r\n\r\n"
 
 
 class Response:
-    """The callbacks that httptools calls while it takes one response apart."""
+    """The callbacks that httptools calls while it takes one response apart.
+
+    `is_steady` from the end of the head to the end of the body: a read says no more than its piece of the body.
+    """
+
+    __slots__ = (
+        "_feed",
+        "_head_ended_in",
+        "_own",
+        "_parser",
+        "_pieces",
+        "has_headers",
+        "is_over",
+        "is_sized",
+        "is_steady",
+        "keeps_alive",
+        "on_body",
+        "recording",
+    )
 
     def __init__(self, recording: Recording) -> None:
         self.recording = recording
-        self.is_over = False
-        self.keeps_alive = False
-        self.has_headers = False
-        self.is_sized = False
-        self._begins_with_head = True
+        self.is_over = self.keeps_alive = self.has_headers = self.is_sized = self.is_steady = False
+        self._pieces: list[bytes] = []
+        self._own = 0  # pieces that came before the response was over
+        self._head_ended_in = -1
+        self.on_body = self._pieces.append  # a callback too, without a frame of its own
         self._parser = httptools.HttpResponseParser(self)
-        self._body: list[bytes] = []
+        self._feed = self._parser.feed_data
 
     def on_message_begin(self) -> None:
         """Bytes behind the response are nobody's: what they say is ignored, and the connection not used again."""
@@ -38,39 +56,68 @@ class Response:
         if self.is_over:
             return
         self.recording.status = self._parser.get_status_code()
-        self.has_headers = self.recording.status >= 200
-
-    def on_body(self, body: bytes) -> None:
-        """Take a piece of the body, framing removed."""
-        if not self.is_over:
-            self._body.append(body)
+        self.has_headers = self.is_steady = self.recording.status >= 200
+        self._head_ended_in = len(self.recording.payloads)
 
     def on_message_complete(self) -> None:
         """Note the end."""
         if self.is_over:
             return
         if self.has_headers:
-            self.is_over = True
+            self.is_over, self.is_steady = True, False
+            self._own = len(self._pieces)
             self.keeps_alive = self._parser.should_keep_alive()  # the parser forgets it after this call
         else:  # 1xx: the real response is still to come
             self.recording.headers.clear()
 
-    def feed(self, data: bytes) -> bytes:
-        """Take one read apart; return the part of it that is body. Raises `httptools.HttpParserError`."""
-        self._begins_with_head = not self.has_headers
-        self._parser.feed_data(data)
-        if not self._body:
-            return b""
-        payload = self._body[0] if len(self._body) == 1 else b"".join(self._body)
-        self._body.clear()
-        return payload
+    def feed(self, data: bytes) -> bool:
+        """Take one read apart and keep its part of the body; True where no other read is wanted.
+
+        Raises `httptools.HttpParserError`.
+        """
+        pieces, recording = self._pieces, self.recording
+        self._feed(data)
+        if not self.is_steady:
+            return self._feed_edge(data)
+        if len(pieces) == 1:
+            payload = pieces.pop()
+        else:
+            payload = b"".join(pieces)
+            pieces.clear()
+        recording.payloads.append(payload)
+        recording.body_bytes += len(payload)
+        return recording.body_bytes > BODY_LIMIT
+
+    def _feed_edge(self, data: bytes) -> bool:
+        """The same for a read that ended inside the head, or with the response."""
+        self.keep(b"".join(self._pieces[: self._own]))
+        self._pieces.clear()
+        if not self.has_headers:
+            self.recording.head_bytes += len(data)
+        return self.is_over or self.recording.head_bytes > HEAD_LIMIT
+
+    def keep(self, payload: bytes) -> None:
+        """Keep what a read held of the body."""
+        self.recording.payloads.append(payload)
+        self.recording.body_bytes += len(payload)
+
+    @property
+    def excess(self) -> str | None:
+        """What there was too much of, if anything."""
+        if self.recording.body_bytes > BODY_LIMIT:
+            return f"body longer than {BODY_LIMIT} bytes"
+        if self.recording.head_bytes > HEAD_LIMIT:
+            return f"headers longer than {HEAD_LIMIT} bytes"
+        return None
 
     def broken(self, data: bytes) -> bytes:
         """Of a read that could not be taken apart: the body before the break, and all bytes from there on.
 
         A head that was read to its end is left out, as it is of any other read.
         """
-        at = data.find(_HEAD_END) + len(_HEAD_END) if self.has_headers and self._begins_with_head else 0
-        for piece in self._body:
+        ends_head = self._head_ended_in == len(self.recording.payloads)
+        at = data.find(_HEAD_END) + len(_HEAD_END) if ends_head else 0
+        pieces = self._pieces[: self._own] if self.is_over else self._pieces
+        for piece in pieces:
             at = data.index(piece, at) + len(piece)
-        return b"".join(self._body) + data[at:]
+        return b"".join(pieces) + data[at:]

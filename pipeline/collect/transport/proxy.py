@@ -1,10 +1,14 @@
 """Proxies of the environment (`HTTPS_PROXY`, `NO_PROXY`, …), as every other tool on the machine uses them."""
 
+import asyncio
 import base64
 import ipaddress
+import socket
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
+
+from pipeline.collect.transport.recording import HEAD_LIMIT
 
 HEAD_END = b"\r\n\r\n"
 
@@ -58,7 +62,20 @@ def _is_here(host: str) -> bool:
         return False
 
 
-def check_tunnel(answer: bytes) -> None:
+async def tunnel(connected: socket.socket, via: Proxy, host: str, port: int) -> None:
+    """Have the proxy at the other end of a socket open a tunnel. Raises `OSError` where it does not."""
+    loop = asyncio.get_running_loop()
+    await loop.sock_sendall(connected, via.connect(host, port))
+    answer = b""
+    while HEAD_END not in answer and len(answer) <= HEAD_LIMIT:
+        more = await loop.sock_recv(connected, 4096)
+        if not more:
+            raise ConnectionResetError("closed by the proxy")
+        answer += more
+    _check(answer)
+
+
+def _check(answer: bytes) -> None:
     """Raise `ConnectionRefusedError` with the proxy's own words unless it opened the tunnel."""
     status = answer.split(b"\r\n", 1)[0].decode("latin-1")
     if " 200" not in status[:13]:

@@ -44,6 +44,10 @@ class Simulation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     `ttft_ms`, `tok_s` and `answer_tokens` are medians of what is drawn; the spreads are logarithmic. An answer is
     as long as it is drawn, or as the request allows. `error_share` of the streams fail after their 200. Limits are
     the provider's own where they are not given here. With `asks_key` a request without any key is refused.
+
+    `serves` names the model whose words are said: providers that serve the same one begin their answers to a
+    prompt alike. At each word `drift` is the chance that this provider rounds another way than the others; from
+    there on the text is its own. Without `serves` every provider says what it likes.
     """
 
     speaks: str
@@ -58,6 +62,8 @@ class Simulation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     requests_per_day: Count | None = None
     tokens_per_minute: Count | None = None
     asks_key: bool = False
+    serves: str | None = None
+    drift: Share = 0.003
     seed: int = 0
 
     def limits(self, provider: Provider) -> dict[str, int]:
@@ -77,7 +83,7 @@ def draw(this: Simulation, provider: Provider, request: Request, created: int) -
     token_s = 1 / (this.tok_s * rng.lognormvariate(0, this.tok_s_spread))
     drawn = max(1, round(this.answer_tokens * rng.lognormvariate(0, this.answer_spread)))
     tokens = min(drawn, request.most_tokens or drawn)
-    events = tuple(_events(provider, rng, tokens, ttft_s, token_s))
+    events = tuple(_events(provider, rng, said(this, request, rng), tokens, ttft_s=ttft_s, token_s=token_s))
     first_s = min(len(events[0].words) * token_s, FIRST_SHARE * ttft_s)
     network_s, queue_s = NETWORK_SHARE * ttft_s, QUEUE_SHARE * ttft_s
     return Answer(
@@ -95,7 +101,19 @@ def draw(this: Simulation, provider: Provider, request: Request, created: int) -
     )
 
 
-def _events(provider: Provider, rng: random.Random, tokens: int, ttft_s: float, token_s: float) -> Iterator[Event]:
+def said(this: Simulation, request: Request, rng: random.Random) -> Iterator[str]:
+    """The words of an answer without end: those of the model that is served, until they drift; else any."""
+    if this.serves is not None:
+        model = random.Random(f"{this.serves}/{request.prompt}")  # noqa: S311 - reproducible on purpose
+        while rng.random() >= this.drift:
+            yield model.choice(WORDS)
+    while True:
+        yield rng.choice(WORDS)
+
+
+def _events(
+    provider: Provider, rng: random.Random, words: Iterator[str], tokens: int, *, ttft_s: float, token_s: float
+) -> Iterator[Event]:
     """Events in writes: a write is due when its last token has been made, the first one at the TTFT."""
     at_s, left = ttft_s, tokens
     while left > 0:
@@ -104,7 +122,7 @@ def _events(provider: Provider, rng: random.Random, tokens: int, ttft_s: float, 
             at_s += sum(sizes) * token_s * rng.lognormvariate(0, PACE_SPREAD)
         for size in sizes:
             left -= size
-            yield Event(at_s, tuple(rng.choices(WORDS, k=size)), tokens - left)
+            yield Event(at_s, tuple(itertools.islice(words, size)), tokens - left)
 
 
 def _sizes(provider: Provider, rng: random.Random, left: int) -> Iterator[int]:

@@ -19,7 +19,7 @@ def drawn(count=300, **this):
     simulation = Simulation(speaks="groq", **this)
     request = provider.understand(asked("groq", tokens=64))
     bodies = ({**request.body, "user": number} for number in range(count))
-    changed = (type(request)(request.model, request.words, 64, True, True, body) for body in bodies)
+    changed = (type(request)(request.model, request.prompt, 64, True, True, body) for body in bodies)
     return [draw(simulation, provider, one, AT) for one in changed]
 
 

@@ -18,14 +18,19 @@ class NotUnderstoodError(TokenclockError):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a client asks for, in whatever dialect. `body` is its JSON."""
+    """What a client asks for, in whatever dialect. `prompt` is all that was said to it, `body` its JSON."""
 
     model: str
-    words: int
+    prompt: str
     most_tokens: int | None
     has_key: bool
     wants_usage: bool
     body: Mapping[str, Any]
+
+    @property
+    def words(self) -> int:
+        """Words of the prompt: its tokens, here."""
+        return len(self.prompt.split())
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,7 +47,7 @@ def understand(asked: Asked) -> Request:
     options = body.get("stream_options")
     return Request(
         model=text_of(body, "model"),
-        words=words(body.get("messages")),
+        prompt=prompt(body.get("messages")),
         most_tokens=most_tokens(body.get("max_completion_tokens", body.get("max_tokens"))),
         has_key=asked.headers.get("authorization", "").removeprefix("Bearer").strip() != "",
         wants_usage=isinstance(options, dict) and options.get("include_usage") is True,
@@ -81,15 +81,13 @@ def most_tokens(value: object) -> int | None:
     raise NotUnderstoodError(f"{value!r} is not a number of tokens")
 
 
-def words(messages: object) -> int:
-    """Words of all texts in a request's messages, wherever in them they lie."""
+def prompt(messages: object) -> str:
+    """All texts in a request's messages, wherever in them they lie, one a line."""
     if isinstance(messages, str):
-        return len(messages.split())
+        return messages
     if isinstance(messages, list):
-        return sum(map(words, messages))
-    return (
-        sum(words(messages.get(key)) for key in ("content", "text", "parts")) if isinstance(messages, dict) else 0
-    )
+        return "\n".join(filter(None, map(prompt, messages)))
+    return prompt([messages.get(key) for key in ("content", "text", "parts")]) if isinstance(messages, dict) else ""
 
 
 def chunk(answer: Answer, choices: list[Json], **more: Any) -> Json:

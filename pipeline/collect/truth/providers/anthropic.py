@@ -43,7 +43,7 @@ def _understand(asked: Asked) -> Request:
         raise NotUnderstoodError("max_tokens: Field required")
     return Request(
         model=_openai.text_of(body, "model"),
-        words=_openai.words(body.get("messages")) + _openai.words(body.get("system")),
+        prompt=_openai.prompt([body.get("system"), body.get("messages")]),
         most_tokens=_openai.most_tokens(body["max_tokens"]),
         has_key=bool(asked.headers.get("x-api-key")),
         wants_usage=True,

@@ -39,7 +39,7 @@ def _understand(asked: Asked) -> Request:
     most = config.get("maxOutputTokens") if isinstance(config, dict) else None
     return Request(
         model=found[1],
-        words=_openai.words(body.get("contents")),
+        prompt=_openai.prompt(body.get("contents")),
         most_tokens=_openai.most_tokens(most),
         has_key=bool(asked.headers.get("x-goog-api-key")) or "key=" in asked.path,
         wants_usage=True,

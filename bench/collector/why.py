@@ -1,0 +1,71 @@
+"""Why a cell misses the bar, from the rows of its run: what the figures show, and nothing that they do not."""
+
+from collections.abc import Sequence
+
+from bench.collector.bar import Promise, Row, misses
+
+MERGED = 0.01
+"""A larger share of reads with the events of several writes says that the reader was behind."""
+
+TRIED = """\
+What was tried for the rest: a read costs the bare protocol's system call and wake-up, a `recvmsg` with a
+control message instead of a `read` (0.9 µs more, in one process on an idle core), and 1.2 µs of our own: stamp,
+three numbers, framing. Of these httptools takes 0.2. One function without calls took 0.03 off; lists instead of
+arrays 0.15; a parser callback that is `list.append` 0.1. Most of what is left of a read is the kernel's: an ACK
+for each (3 µs), which we leave as it is, because to delay it is to change what is measured (a server under
+Nagle's algorithm would wait for it). The kernel stamps a read with the time of its last segment: whoever reads
+late keeps the bytes and loses the times of all others."""
+
+
+def reasons(rows: Sequence[Row]) -> list[str]:
+    """A line for each miss: promise, cell, figure, and what the run shows about it."""
+    bare = {row["cell"]: row for row in rows if row["client"] == "bare"}
+    return [
+        f'{row["cell"]}: {float(row[promise.figure]):,.4g} against the promise "{promise.text}". '
+        + " ".join(_shown(promise, row, bare.get(row["cell"], {})))
+        for promise, row in misses(rows)
+    ]
+
+
+def _shown(promise: Promise, row: Row, bare: Row) -> list[str]:
+    if promise.figure == "cpu_ratio_to_bare":
+        return _costs(row, bare)
+    return [*_late(row), *_behind(row), *_beside(promise, bare)] or ["Nothing in this run explains it."]
+
+
+def _late(row: Row) -> list[str]:
+    """The truth server did not keep the pace, so that the cell is a flood."""
+    late_us, wanted = row.get("pacing_error_p99_us"), row["streams"] * (row["tok_s"] or 0)
+    if late_us is None or not wanted or late_us < 1e6 / row["tok_s"]:
+        return []
+    return [
+        f"The truth server was {late_us:,.0f} µs late (p99) and wrote {row['events_per_s']:,.0f} events/s of the "
+        f"{wanted:,} asked: it wrote as fast as its core allows."
+    ]
+
+
+def _behind(row: Row) -> list[str]:
+    """Reads came late."""
+    if (row.get("shared_read_share") or 0) < MERGED or not row["tok_s"]:
+        return []
+    return [
+        f"{row['shared_read_share']:.1%} of the reads held more than one write, with {row['cpu_share']:.0%} of the "
+        "core in use: they were read late, and all events but the last have a later stamp."
+    ]
+
+
+def _costs(row: Row, bare: Row) -> list[str]:
+    """What it costs more than the bare protocol."""
+    if not bare.get("cpu_us"):
+        return ["The bare protocol was not measured."]
+    requests, more_us = row["streams"] * row["waves"], row["cpu_us"] - bare["cpu_us"]
+    return [
+        f"With {row['reads'] / requests:,.0f} reads a request it costs {more_us / requests:,.0f} µs more a "
+        f"request, or {more_us / row['reads']:.1f} µs more a read."
+    ]
+
+
+def _beside(promise: Promise, bare: Row) -> list[str]:
+    """The bare protocol in the same cell, where it has the figure."""
+    other = bare.get(promise.figure)
+    return [] if other is None else [f"The bare protocol, in turns with it: {float(other):,.4g}."]

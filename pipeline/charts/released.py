@@ -1,0 +1,55 @@
+"""How releases are drawn: filled, because this pipeline measured them, and squares in a panel of their own.
+
+They are of another date and machine than the night above, which each mark tells on hover. A mark is a load; the
+number beside it is of the streams at once. Not a chart itself.
+"""
+
+import altair as alt
+import polars as pl
+
+from pipeline.charts import theme
+from pipeline.charts.chart import AnyChart
+
+TITLE = (
+    "Released traces: measured by this pipeline elsewhere, date and machine on hover; numbers are streams at once"
+)
+ROW = 40
+SHAPE = "square"
+
+FIGURES = """
+SELECT s.release, s.target, t.title || '|' || s.workload AS label, t.model_title, t.hardware, t.precision,
+       concat_ws(' ', t.engine, t.engine_version) AS engine, t.host AS recorded_on,
+       strftime(s.night, '%Y-%m-%d') AS night, s.workload, s.concurrency, s.p10, s.p50, s.p90, s.n, s.success_rate
+FROM released_summary AS s JOIN released_targets AS t USING (release, night, target)
+WHERE s.family = $family AND s.metric = $metric AND s.provenance = 'measured' AND t.may_publish
+ORDER BY label, s.concurrency, s.target
+"""
+
+_NAMED = (1, 8)
+"""Loads with a number beside them, and the highest; between them the marks crowd."""
+
+
+def panel(figures: pl.DataFrame, x: alt.X, tooltip: list[alt.Tooltip], digits: int) -> AnyChart:
+    """A row for each target and workload, from its lightest load to its heaviest."""
+    is_named = pl.col("concurrency").is_in(_NAMED) | (
+        pl.col("concurrency") == pl.col("concurrency").max().over("label")
+    )
+    text = pl.when(pl.col("concurrency") == 1).then(
+        pl.format("{} at 1", pl.col("p50").round(digits).cast(pl.Int64))
+    )
+    data = figures.with_columns(
+        text=pl.when(is_named).then(text.otherwise(pl.col("concurrency").cast(pl.String))).otherwise(pl.lit(""))
+    )
+    axis = alt.Axis(labelExpr="split(datum.label, '|')", labelLineHeight=14)
+    base = alt.Chart(data).encode(y=alt.Y("label:N", title=None, axis=axis), tooltip=tooltip)
+    color = theme.HARDWARE["GPU"]
+    line = base.mark_line(strokeWidth=1, opacity=0.5, color=color).encode(
+        x=x, order="concurrency:Q", detail="label:N", tooltip=[]
+    )
+    marks = base.mark_point(shape=SHAPE, filled=True, size=70, opacity=0.9, color=color).encode(x=x)
+    words = base.mark_text(dy=-11, fontSize=11, color=theme.INK).encode(x=x, text="text:N", tooltip=[])
+    height = ROW * data["label"].n_unique()
+    drawn: AnyChart = alt.layer(line, marks, words).properties(
+        width=theme.WIDTH, height=height, title=theme.small(TITLE)
+    )
+    return drawn

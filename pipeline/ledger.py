@@ -1,0 +1,161 @@
+"""The ledger of the traces: what was recorded, in which order, each line with the hash of the line before it.
+
+A manifest vouches for a run's files and nothing vouches for the manifest: whoever rewrites both leaves no trace
+in them. Here each manifest, calibration and census is entered by its hash as it is recorded. Rewriting one of them
+means rewriting every line behind its entry, and with them the head: the hash of the last line, which the site shows
+and anybody may note down. Appended to by one process at a time; a line that a crash cut short is cut off.
+"""
+
+import hashlib
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+import polars as pl
+from filelock import FileLock
+
+from pipeline import trace
+from pipeline.errors import TokenclockError
+
+NAME = "ledger.ndjson"
+BEGINNING = "0" * 64
+"""What the first entry follows."""
+
+TITLE = "One row an entry of the ledger of traces: a file that was recorded, by its hash, chained to the one before"
+COLUMNS = {
+    "entry": "Key. Position in the ledger, from 1",
+    "at": "Wall clock, UTC, when it was entered",
+    "path": "File under data/traces",
+    "sha256": "Hash of the file as it was recorded",
+    "previous": "head of the entry before: what makes it a chain",
+    "head": "Hash of this entry's line: of the last row the head of the ledger",
+}
+
+
+class LedgerError(TokenclockError):
+    """The ledger is not the chain that was written; the message names the entry."""
+
+
+class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A file of the traces as it was recorded. `previous`: the hash of the line before."""
+
+    entry: int
+    at: str
+    path: str
+    sha256: str
+    previous: str
+
+
+@dataclass(frozen=True)
+class Line:
+    """An entry, and the hash of its line."""
+
+    entry: Entry
+    head: str
+
+
+def enter(traces: Path, files: Mapping[str, str]) -> None:
+    """Append what is not there yet: paths under `traces`, with their hashes. A new ledger begins with all there is.
+
+    Never refuses to go on from a ledger that was tampered with: a night is worth more, and `read` will tell.
+    """
+    traces.mkdir(parents=True, exist_ok=True)
+    with FileLock(traces / f".{NAME}.lock"):  # a collection here, and what one elsewhere sends home
+        _enter(traces, files)
+
+
+def _enter(traces: Path, files: Mapping[str, str]) -> None:
+    path = traces / NAME
+    if not path.exists():
+        files = {**closed(traces), **files}
+    whole = _whole_lines(path)
+    known = {(one.path, one.sha256) for one in map(_decoded, whole) if one}
+    previous = _hash(whole[-1]) if whole else BEGINNING
+    fresh = b""
+    for name, sha256 in files.items():
+        if (name, sha256) not in known:
+            whole.append(msgspec.json.encode(Entry(len(whole) + 1, _now(), name, sha256, previous)))
+            previous = _hash(whole[-1])
+            fresh += whole[-1] + b"\n"
+    if fresh:
+        _append(path, fresh)
+
+
+def enter_missing(traces: Path) -> None:
+    """Enter what was recorded and never entered: the process was killed in between, or it is older than ledgers."""
+    known = {one.path for one in map(_decoded, _whole_lines(traces / NAME)) if one}
+    missing = {name: trace.sha256(path) for name, path in _files(traces) if name not in known}
+    if missing:
+        enter(traces, missing)
+
+
+def closed(traces: Path) -> dict[str, str]:
+    """Every file on disk that a ledger speaks of, with its hash, night by night."""
+    return {name: trace.sha256(path) for name, path in _files(traces)}
+
+
+def _files(traces: Path) -> Iterator[tuple[str, Path]]:
+    for night in sorted(traces.glob("night=*")):
+        for kind in ("targets.json", "calibration/[!.]*.json", "target=*/[!.]*/manifest.json", "expired.json"):
+            for path in sorted(night.glob(kind)):
+                yield path.relative_to(traces).as_posix(), path
+
+
+def read(traces: Path) -> list[Line]:
+    """All entries; refuses a chain that does not hold. A line without an end is a crash's, and no entry."""
+    lines: list[Line] = []
+    previous = BEGINNING
+    for number, text in enumerate(_whole_lines(traces / NAME), 1):
+        entry = _decoded(text)
+        if entry is None or entry.entry != number or entry.previous != previous:
+            raise LedgerError(
+                f"{traces / NAME}: entry {number} does not follow from the one before it: the ledger was changed "
+                "at or before this line; restore it from a backup"
+            )
+        previous = _hash(text)
+        lines.append(Line(entry, previous))
+    return lines
+
+
+def frame(lines: list[Line]) -> pl.DataFrame:
+    """The table `ledger`."""
+    rows = [{**msgspec.structs.asdict(line.entry), "head": line.head} for line in lines]
+    return pl.DataFrame(rows, schema={**dict.fromkeys(COLUMNS, pl.String), "entry": pl.Int64})
+
+
+def _whole_lines(path: Path) -> list[bytes]:
+    return path.read_bytes().split(b"\n")[:-1] if path.exists() else []
+
+
+def _decoded(line: bytes) -> Entry | None:
+    try:
+        return msgspec.json.decode(line, type=Entry)
+    except msgspec.MsgspecError:
+        return None
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def _hash(line: bytes) -> str:
+    return hashlib.sha256(line).hexdigest()
+
+
+def _append(path: Path, fresh: bytes) -> None:
+    whole = sum(len(line) + 1 for line in _whole_lines(path))
+    try:
+        with path.open("ab", buffering=0) as file:
+            if file.tell() > whole:  # an append that was cut short left a piece of its lines
+                file.truncate(whole)
+            rest = memoryview(fresh)
+            while rest:
+                rest = rest[file.write(rest) :]
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise trace.DiskError(
+            f"{path}: cannot be written ({trace.reason(error)}); make room on that disk, or mend it, and run again"
+        ) from error

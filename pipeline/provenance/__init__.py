@@ -1,0 +1,1 @@
+"""From a published number back to its bytes, and the proof that the one follows from the other."""

@@ -1,0 +1,2 @@
+-- 90th percentile of the values of a group, linear interpolation.
+(value) AS percentile(value, 0.90)
