@@ -4,7 +4,7 @@ BIN := .venv/bin
 export DAGSTER_HOME := $(CURDIR)/data/dagster
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-providers test ui sql plan collect build publish bench bench-peers bench-decode dictionary answers check format lock clean
+.PHONY: help demo demo-providers test ui sql plan collect build publish bench bench-peers bench-decode dictionary answers bundle-check check format lock clean
 
 help: ## List all commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -49,6 +49,15 @@ bench-decode: .venv/dev ## How fast stored reads become events, beside bare JSON
 
 dictionary: .venv/run ## Write docs/warehouse.md anew: every table, column, view, macro and worked question
 	@$(BIN)/python -m pipeline.cli dictionary --quiet > docs/.warehouse.md && mv docs/.warehouse.md docs/warehouse.md
+
+bundle-check: .venv/run ## A bundle with all its wheels, collected by a bare Python, taken in again (docs/hosts.md)
+	rm -rf $(VAULT) && mkdir -p $(VAULT)
+	$(BIN)/python -m pipeline.cli bundle $(VAULT)/vault.tar --plan plans/providers-demo.toml --target groq-llama-3-1-8b
+	tar xf $(VAULT)/vault.tar -C $(VAULT)
+	env -i PATH="$$PATH" $(PYTHON) -I $(VAULT)/vault/collect.py
+	TOKENCLOCK_DATA=$(CURDIR)/$(VAULT)/home $(BIN)/python -m pipeline.cli ingest $(VAULT)/vault/result-vault-*.tar
+
+VAULT := data/bundle-check
 
 answers: .venv/dev ## Answer the worked questions anew on the fixed traces, and show what changed
 	$(BIN)/python -m tests.questions.answers

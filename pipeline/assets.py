@@ -41,6 +41,7 @@ PREVIEW_ROWS = 5
 FRESH = dg.FreshnessPolicy.time_window(warn_window=timedelta(hours=30), fail_window=timedelta(hours=48))
 """A night comes every day: one that is missing warns, two are a failure."""
 INTERRUPTED = "interrupted; finished requests are kept, and the next run goes on from there"
+RETRY_S = 10  # before a night that failed for now is tried again
 POOL = "collect"
 """Of one place: collections on this instance take turns. Those outside of Dagster, a file lock holds apart."""
 WAIT_S = 6 * 3600.0  # for another collection to end; what waits too long is not tonight any more
@@ -69,7 +70,7 @@ def traces(this: Plan, host: str | None = None) -> dg.AssetsDefinition:
         can_subset=True,
         partitions_def=NIGHTLY,
         pool=POOL,
-        retry_policy=dg.RetryPolicy(max_retries=2, delay=10),
+        retry_policy=dg.RetryPolicy(max_retries=2, delay=RETRY_S),
     )
     def collect(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any]]:
         """Record tonight's runs of the selected targets."""
@@ -83,7 +84,7 @@ def traces(this: Plan, host: str | None = None) -> dg.AssetsDefinition:
                 else:
                     recorded, seen = elsewhere.collect(context, collection, host, keys)
         except LineCutError as error:
-            raise dg.RetryRequested(max_retries=2, seconds_to_wait=10) from error
+            raise dg.RetryRequested(max_retries=2, seconds_to_wait=RETRY_S) from error
         except TokenclockError as error:
             raise dg.Failure(str(error), allow_retries=False) from error
         except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError) as error:
@@ -91,7 +92,7 @@ def traces(this: Plan, host: str | None = None) -> dg.AssetsDefinition:
             raise dg.Failure(INTERRUPTED, allow_retries=False) from error
         failed = [one for one in recorded if one.outcome == "failed"]
         if failed and context.retry_number < 2:
-            raise dg.RetryRequested(max_retries=2, seconds_to_wait=10) from RuntimeError(failed[0].error)
+            raise dg.RetryRequested(max_retries=2, seconds_to_wait=RETRY_S) from RuntimeError(failed[0].error)
         for name, key in keys.items():
             runs = [one for one in recorded if one.target.name == name]
             about = {**seen.get(name, {}), **_traces_metadata(layout, night, name, runs)}
@@ -160,7 +161,8 @@ def _traces_metadata(layout: Layout, night: date, name: str, runs: list[trace.Ma
 def received(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
     """Open the night's letters. A refused one is put aside and told; it holds nobody up."""
     night, layout = night_of(context), Layout.from_environment()
-    opened = [inbox.open_letter(layout, path) for path in inbox.waiting(layout) if inbox.night_of(path) == night]
+    waiting = inbox.waiting(layout, settled=True)
+    opened = [inbox.open_letter(layout, path) for path in waiting if inbox.night_of(path) == night]
     refused = [f"{one.path}: {one.refused}" for one in opened if one.refused]
     for reason in refused:
         context.log.error(reason)

@@ -14,7 +14,7 @@ from pipeline.collect import ingest, parcel
 from pipeline.errors import TokenclockError
 from pipeline.layout import Layout
 
-SETTLED_S = 5.0
+SETTLED_S = 20.0
 """A file that was written to so lately may still be on its way."""
 
 

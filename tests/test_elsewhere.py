@@ -7,6 +7,7 @@ import pytest
 
 from pipeline import assets, plan, progress, trace
 from pipeline.collect.night import tonight
+from pipeline.collect.remote.line import LineCutError
 from pipeline.definitions import defs
 from pipeline.instance import prepare
 from tests.collect.engines.process_watch import is_gone
@@ -86,3 +87,19 @@ def test_an_interrupt_in_dagster_ends_the_engine_there_and_brings_home_what_was_
     assert one.outcome == "interrupted"
     assert one.requests_recorded >= 1
     assert is_gone(one.engine["pid"])
+
+
+def test_a_line_that_was_cut_is_tried_again(layout, tmp_path, instance, monkeypatch):
+    tries = []
+
+    def collect(*_):
+        tries.append(1)
+        if len(tries) == 1:
+            raise LineCutError("planted")
+        return [], {}
+
+    monkeypatch.setattr(assets.elsewhere, "collect", collect)
+    monkeypatch.setattr(assets, "RETRY_S", 0)
+    result = materialize(fleets.write(tmp_path), instance)
+    assert result.success
+    assert [event.step_key for event in result.all_events if event.is_step_up_for_retry] == ["collect_on_box"]

@@ -2,10 +2,13 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tarfile
 import time
+import zipfile
+from datetime import date
 from pathlib import Path
 
 import dagster as dg
@@ -18,6 +21,7 @@ from pipeline.collect.bundled import BundleError
 from pipeline.collect.night import tonight
 from pipeline.collect.parcel import LIST
 from pipeline.definitions import MAILED, defs, postman
+from tests.collect.engines.process_watch import is_gone
 from tests.collect.remote import fleets
 
 SHORT = {"requests": 2, "warmup": 0}
@@ -135,6 +139,12 @@ def test_the_sensor_asks_for_the_night_of_each_letter_once(layout, letter, repos
     assert "nothing new lies in" in tick(repository).skip_message
 
 
+def test_a_letter_of_a_night_before_the_first_stays_where_it_is(layout, letter, repository, monkeypatch):
+    monkeypatch.setattr(inbox, "night_of", lambda _path: date(2020, 1, 1))
+    assert tick(repository).run_requests == []
+    assert letter.exists()
+
+
 def test_the_job_of_the_sensor_takes_the_letter_in_before_the_tables_are_built(
     layout, letter, monkeypatch, tmp_path
 ):
@@ -162,7 +172,8 @@ def wheels(tmp_path):
     """A folder with one wheel, and a lock that pins it."""
     folder = tmp_path / "wheels"
     folder.mkdir()
-    (folder / "tiny-1.0-py3-none-any.whl").write_bytes(b"a wheel")
+    with zipfile.ZipFile(folder / "tiny-1.0-py3-none-any.whl", "w") as wheel:
+        wheel.writestr("tiny.py", "SIZE = 1")
     lock = tmp_path / "lock"
     lock.write_text(LOCKED.format(trace.sha256(folder / "tiny-1.0-py3-none-any.whl")))
     return bundle.Wheels(folder, lock=lock)
@@ -174,7 +185,7 @@ def test_a_bundle_holds_the_wheels_that_its_python_needs_and_no_address(tmp_path
     with tarfile.open(out) as tar:
         files = {name.removeprefix("vault/"): tar.extractfile(name).read() for name in tar.getnames()}
     assert set(files) == {*made.files, "bundle.json"}
-    assert files["wheels/tiny-1.0-py3-none-any.whl"] == b"a wheel"
+    assert files["wheels/tiny-1.0-py3-none-any.whl"] == (wheels.folder / "tiny-1.0-py3-none-any.whl").read_bytes()
     assert b"tiny==1.0" in files["requirements.txt"]
     assert b"other" not in files["requirements.txt"]
     assert b"http" not in files["requirements.txt"]
@@ -235,3 +246,42 @@ def test_wheels_for_another_python_are_told_before_anything_is_installed(tmp_pat
     done = subprocess.run(program, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "the wheels are for 3.10: run python3.10 collect.py" in done.stderr
+
+
+def test_an_environment_is_made_from_the_wheels_even_where_python_comes_without_pip(tmp_path, wheels):
+    out = tmp_path / "vault.tar"
+    bundle.write(out, plan.load(fleets.write(tmp_path)), ["far"], wheels)
+    with tarfile.open(out) as tar:
+        tar.extractall(tmp_path, filter="data")
+    make = f"""
+import importlib.util, runpy
+find = importlib.util.find_spec
+importlib.util.find_spec = lambda name, *more: None if name == "ensurepip" else find(name, *more)
+collect = runpy.run_path({str(tmp_path / "vault" / "collect.py")!r})
+print(collect["environment"](collect["checked"]()["python_version"]))
+"""
+    made = subprocess.run(
+        [sys.executable, "-I", "-c", make], capture_output=True, text=True, check=True
+    ).stdout.strip()
+    look = [made, "-I", "-c", "import tiny, sys; print(tiny.SIZE, sys.prefix)"]
+    said = subprocess.run(look, capture_output=True, text=True, check=True).stdout.split()
+    assert said == ["1", str(tmp_path / "vault" / ".venv")]
+
+
+def test_a_collection_in_the_room_that_is_interrupted_leaves_a_result_all_the_same(layout, tmp_path):
+    path = fleets.write(tmp_path, requests=500, warmup=0, ttft_ms=20)
+    bundle.write(tmp_path / "vault.tar", plan.load(path), ["far"], None)
+    with tarfile.open(tmp_path / "vault.tar") as tar:
+        tar.extractall(tmp_path, filter="data")
+    program = [sys.executable, "-I", tmp_path / "vault" / "collect.py"]
+    with subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        collector, engine = fleets.under_way(tmp_path / "vault" / "data" / "traces")
+        process.send_signal(signal.SIGINT)
+        result, said = process.communicate()
+    assert (collector, process.returncode) == (process.pid, 130)
+    assert "interrupted; finished requests are kept" in said
+    assert is_gone(engine)
+    assert len(inbox.open_letter(layout, Path(result.strip())).runs) == 1
+    (one,) = trace.manifests(layout.traces, tonight())
+    assert one.outcome == "interrupted"
+    assert one.requests_recorded >= 3

@@ -51,7 +51,7 @@ def test_the_graph_of_the_readme_names_every_table():
     "command",
     [
         *("demo", "collect", "build", "publish", "sql", "plan", "ui"),
-        *("explain", "trace", "verify", "gc", "backup", "restore"),
+        *("explain", "trace", "verify", "gc", "backup", "restore", "bundle", "ingest"),
     ],
 )
 def test_every_command_explains_itself(command, capsys):

@@ -5,10 +5,12 @@ collects, and leaves one `result-….tar` for each night: what `tokenclock inges
 """
 
 import hashlib
+import importlib.util
 import json
 import os
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -36,18 +38,23 @@ def environment(python_version: str) -> str:
         )
     python, made = VENV / "bin" / "python", VENV / "made"
     if not made.exists():
-        install = [
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-            "--no-index",
-            "--no-deps",
-            "--require-hashes",
-        ]
-        run([sys.executable, "-m", "venv", "--clear", str(VENV)])
-        run([str(python), "-m", "pip", *install, "--find-links", "wheels", "--requirement", "requirements.txt"])
+        has_pip = importlib.util.find_spec("ensurepip") is not None  # some systems leave it out of Python
+        run([sys.executable, "-m", "venv", "--clear", *([] if has_pip else ["--without-pip"]), str(VENV)])
+        if has_pip:
+            install = ["install", "--quiet", "--disable-pip-version-check", "--no-index", "--no-deps"]
+            install += ["--require-hashes", "--find-links", "wheels", "--requirement", "requirements.txt"]
+            run([str(python), "-m", "pip", *install])
+        else:
+            unpack_wheels(VENV / "lib" / f"python{here}" / "site-packages")
         made.touch()
     return str(python)
+
+
+def unpack_wheels(place: Path) -> None:
+    """Do without pip: a wheel is a zip of what is imported. Their hashes were checked with the bundle's list."""
+    for wheel in sorted((HERE / "wheels").glob("*.whl")):
+        with zipfile.ZipFile(wheel) as packed:
+            packed.extractall(place)
 
 
 def run(words: list[str]) -> None:

@@ -212,6 +212,7 @@ async def _record_target(
                     continue
                 recorded.append(await record_run(this.layout.traces, run, endpoint, purse, progress))
                 left = runs[number + 1 :]
+                _check_running(endpoint)
                 if recorded[-1].outcome == "refused":
                     break
             else:
@@ -240,6 +241,12 @@ def _reason_to_stop(this: Collection, run: Run) -> str | None:
     return sweeping.reason_to_stop(this.plan, run, trace.manifests(this.layout.traces, this.night))
 
 
+def _check_running(endpoint: Endpoint) -> None:
+    """An engine that has ended is not measured again."""
+    if (said := endpoint.ended()) is not None:
+        raise engines.EngineError(said)
+
+
 @contextlib.asynccontextmanager
 async def _endpoint(this: Collection, name: str, log: Path) -> AsyncIterator[Endpoint]:
     """Where a target answers; its engine is started where we start one for it."""
@@ -255,4 +262,5 @@ async def _endpoint(this: Collection, name: str, log: Path) -> AsyncIterator[End
     withheld = names - {this.plan.providers[one.provider].key_env}  # its own it may need, and may say
     with redaction.masking(log, key):
         async with engines.running(one.engine["name"], options, log_path=log, withheld=withheld) as engine:
-            yield Endpoint(engine.base_url, key, limits, msgspec.to_builtins(engine.facts), engine.metrics_url)
+            facts_of_it = msgspec.to_builtins(engine.facts)
+            yield Endpoint(engine.base_url, key, limits, facts_of_it, engine.metrics_url, engine.ended)

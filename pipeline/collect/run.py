@@ -3,7 +3,7 @@
 import asyncio
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -53,13 +53,17 @@ class Progress:
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where a target's requests go: address, key, limiter; of an engine of ours its facts and its metrics page."""
+    """Where a target's requests go: address, key, limiter; of an engine of ours its facts and its metrics page.
+
+    `ended` says how an engine of ours ended on its own; None while it runs.
+    """
 
     url: str
     key: str | None = field(repr=False)
     limiter: Limiter
     engine: dict[str, Any] | None = None
     metrics_url: str | None = None
+    ended: Callable[[], str | None] = lambda: None
 
 
 def limiter(folder: Path, plan: Plan, target: str) -> Limiter:
@@ -134,7 +138,7 @@ async def record_run(
     """Warm up, then measure; every finished request goes to disk at once.
 
     A run that its budget or its endpoint's limits end early is closed as `stopped`, one whose endpoint refuses for
-    good as `refused`, with the reason.
+    good as `refused`, with the reason; one whose engine ended in the middle as `failed`, with its last words.
     """
     plan = purse.plan
     scenario, one = plan.scenarios[run.scenario], plan.targets[run.target]
@@ -153,7 +157,8 @@ async def record_run(
     if scenario.sweep:
         paced = sweeping.pace(sending.measured, sweeping.most_ms(plan, run))
         seen["load"] = {**facts.load(plan, run), sweeping.PACE: paced}
-    return store.close(sending.outcome, sending.stopped, clock=facts.clock(transport), **seen)
+    broken, clock = endpoint.ended(), facts.clock(transport)
+    return store.close("failed" if broken else sending.outcome, broken or sending.stopped, clock=clock, **seen)
 
 
 @contextmanager

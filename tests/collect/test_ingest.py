@@ -4,12 +4,13 @@ import io
 import json
 import tarfile
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import msgspec
 import polars as pl
 import pytest
 
-from pipeline import trace
+from pipeline import ledger, trace
 from pipeline.collect import parcel
 from pipeline.collect.ingest import ingest
 from pipeline.collect.parcel import LIST, ParcelError
@@ -81,8 +82,13 @@ def contents(traces):
 def test_a_parcel_comes_home_byte_for_byte(layout, away, packed):
     taken = take(layout, packed)
     assert [one.run_id for one in taken.new] == [RUN]
-    expected = {path: data for path, data in contents(away.traces).items() if path.name != "targets.json"}
-    assert contents(layout.traces) == expected
+    of_night = Path(f"night={NIGHT}")
+    there = {path: data for path, data in contents(away.traces).items() if of_night in path.parents}
+    del there[of_night / "targets.json"]
+    here = contents(layout.traces)
+    assert {path: data for path, data in here.items() if of_night in path.parents} == there
+    entered = {line.entry.path for line in ledger.read(layout.traces)}
+    assert entered == {str(path) for path in there if path.suffix == ".json"}
     requests, reads = trace.load(layout.traces, NIGHT)
     assert (requests.height, reads.height) == (3, 3 * len(streams.GOLDEN))
 

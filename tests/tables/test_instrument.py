@@ -13,8 +13,9 @@ def calibrated(*errors_ns, concurrency=1, recorder="here"):
     """The golden stream in a night whose calibrations found these errors."""
     taken = [
         trace.Calibration(
-            schema_version=1, recorder=recorder, night=streams.NIGHT, round=1, moment="before", measured_at=f"2026-11-24T02:0{n}",
-            concurrency=concurrency, tok_s=200.0, found={**FOUND, "stamp_error_p99_ns": float(error)}, error=None,
+            schema_version=1, recorder=recorder, night=streams.NIGHT, round=1, moment="before",
+            measured_at=f"2026-11-24T02:0{n}", concurrency=concurrency, tok_s=200.0,
+            found={**FOUND, "stamp_error_p99_ns": float(error)}, error=None,
         )
         for n, error in enumerate(errors_ns)
     ]  # fmt: skip

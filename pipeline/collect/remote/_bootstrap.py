@@ -69,4 +69,5 @@ def main(where: str, modules: str) -> None:
     os.execve(python, [python, "-m", "pipeline.collect.remote"], environment)  # noqa: S606 - no shell
 
 
-main(*sys.argv[1:])
+if __name__ == "__main__":
+    main(*sys.argv[1:])

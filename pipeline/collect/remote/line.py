@@ -71,10 +71,10 @@ class Line:
             threading.Thread(target=self._note, args=(self.process.stderr,), daemon=True),
             threading.Thread(target=self._beat, daemon=True),
         ]
-        for thread in threads:
-            thread.start()
-        self._send(wire.block(code.packed()) + wire.block(msgspec.json.encode(order)))
         try:
+            for thread in threads:
+                thread.start()
+            self._send(wire.block(code.packed()) + wire.block(msgspec.json.encode(order)))
             yield
         except BaseException:
             self._say_goodbye()

@@ -15,7 +15,14 @@ from pipeline.progress import Step, tell
 
 SILENCE_S = 60.0
 """So long without a sign of life, and the far side takes the line for cut: six beats of `line.BEAT_S`."""
-SSH = ("ssh", "-T", "-oBatchMode=yes", "-oServerAliveInterval=15", "-oServerAliveCountMax=4")
+SSH = (
+    "-oBatchMode=yes",  # nobody is there to answer a question
+    "-oServerAliveInterval=15",
+    "-oServerAliveCountMax=4",
+    "-oControlPath=none",  # a connection of our own, which ends with us
+    "-oClearAllForwardings=yes",
+)
+"""Options of ssh that go without saying; those of the plan come before them and win."""
 
 
 def command(host: Host, folder: Path) -> list[str]:
@@ -24,7 +31,7 @@ def command(host: Host, folder: Path) -> list[str]:
     if not isinstance(host, Ssh):
         return [host.python or sys.executable, *program, str(folder), ",".join(code.REQUIRES)]
     words = [host.python, *program, host.folder, ",".join(code.REQUIRES)]
-    return [*SSH, *host.options, host.address, "exec " + " ".join(map(_quoted, words))]
+    return ["ssh", "-T", *host.options, *SSH, host.address, "exec " + " ".join(map(_quoted, words))]
 
 
 def _quoted(word: str) -> str:

@@ -64,14 +64,6 @@ def test_what_is_recorded_in_a_process_of_its_own_comes_home_as_if_recorded_here
     assert is_gone(recorded[0].engine["pid"])
 
 
-def test_an_engine_that_does_not_start_there_is_a_failed_run_with_its_cure(layout, tmp_path):
-    path = fleets.write(tmp_path, **SHORT)
-    path.write_text(path.read_text().replace('speaks = "groq"', 'speaks = "groqq"'))
-    (recorded,) = collect(layout, path)
-    assert recorded.outcome == "failed"
-    assert "`speaks`" in recorded.error
-
-
 @pytest.fixture
 def cut_off(layout, tmp_path):
     """A collection under way in a thread, with the error it ends with."""
@@ -111,29 +103,38 @@ def test_a_killed_engine_ends_its_requests_and_not_the_collection(layout, tmp_pa
     thread.join()
     (one,) = trace.manifests(layout.traces, tonight())
     assert errors == []
-    assert one.outcome == "finished"
+    assert one.outcome == "failed"
+    assert "engine simulator: ended with signal 9" in one.error
     requests, _ = trace.load(layout.traces, tonight())
     assert set(requests["outcome"]) >= {"ended", "not_connected"}
     assert is_gone(collector)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
-def test_who_interrupts_here_ends_it_there(layout, tmp_path, number):
+def test_who_interrupts_here_stops_it_there_and_gets_what_was_finished(layout, tmp_path):
+    interrupted = []
+
+    def interrupt_once(step):
+        if step.done > 0 and not interrupted:
+            interrupted.append(under_way(traces_there(layout), requests=1))
+            signal.raise_signal(signal.SIGINT)
+
+    with listening(interrupt_once), pytest.raises(KeyboardInterrupt):
+        collect(layout, fleets.write(tmp_path, **LONG))
+    (one,) = trace.manifests(layout.traces, tonight())
+    assert (one.outcome, left_there(layout)) == ("interrupted", [])
+    assert one.requests_recorded >= 1
+    assert all(is_gone(pid) for pid in interrupted[0])
+
+
+def test_who_is_killed_here_leaves_nothing_running_there(layout, tmp_path):
     path = fleets.write(tmp_path, **LONG)
     words = [sys.executable, "-m", "pipeline.cli", "collect", "--quiet", "--target", "far", "--plan", str(path)]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    with subprocess.Popen(words, env=environment, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(words, env={**os.environ, "PYTHONPATH": str(ROOT)}, cwd=tmp_path) as process:
         collector, engine = under_way(traces_there(layout))
-        process.send_signal(number)
-        _, said = process.communicate()
+        process.kill()
     wait_until(lambda: is_gone(collector) and is_gone(engine))
-    if number == signal.SIGINT:
-        (one,) = trace.manifests(layout.traces, tonight())
-        assert (process.returncode, left_there(layout)) == (130, [])
-        assert "interrupted; finished requests are kept" in said
-    else:
-        collect(layout, fleets.write(tmp_path, **SHORT))
-        one, _ = trace.manifests(layout.traces, tonight())
+    collect(layout, fleets.write(tmp_path, **SHORT))
+    one, _ = trace.manifests(layout.traces, tonight())
     assert one.outcome == "interrupted"
     assert one.requests_recorded >= 3
 
@@ -189,13 +190,15 @@ def test_a_python_that_cannot_do_it_is_told_with_the_cure(layout, tmp_path, pyth
         collect(layout, fleets.write(tmp_path, host))
 
 
-def test_a_host_that_fails_keeps_no_other_from_being_measured(layout, tmp_path):
+def test_a_host_that_fails_keeps_no_other_from_being_measured_nor_an_engine_that_does_not_start(layout, tmp_path):
     path = fleets.write(tmp_path, 'kind = "subprocess"\npython = "/nowhere/python"', **SHORT)
-    other = fleets.TARGET.replace("targets.far", "targets.near").replace("box", "shelf")
+    other = fleets.TARGET.replace("targets.far", "targets.near").replace("box", "shelf").replace("groq", "groqq")
     path.write_text(path.read_text() + other.format(host=fleets.SUBPROCESS, ttft_ms=5))
     with pytest.raises(FarError, match="host box"):
         collect(layout, path, ["far", "near"])
-    assert [one.target.name for one in trace.manifests(layout.traces, tonight())] == ["near"]
+    (one,) = trace.manifests(layout.traces, tonight())
+    assert (one.target.name, one.outcome) == ("near", "failed")
+    assert "`speaks`" in one.error
 
 
 def test_the_gates_hold_before_anything_is_started(layout, tmp_path):
@@ -211,3 +214,30 @@ def test_only_what_records_is_sent(tmp_path):
     sent = dict(near.code.files())
     assert {name.split("/")[1] for name in sent} == {*near.code.PARTS, "_commit"}
     assert near.code.packed() == near.code.packed()
+
+
+OPENED = '{"__dagster_pipes_version": "0.1", "method": "opened", "params": {"extras": {}}}'
+
+
+def saying(folder, *lines):
+    """A far side that says these lines and ends."""
+    path = folder / "saying"
+    path.write_text("#!/bin/sh\nprintf '%s\\n' " + " ".join(f"'{line}'" for line in lines) + "\n")
+    path.chmod(0o755)
+    return f'kind = "subprocess"\npython = "{path}"'
+
+
+def test_a_line_that_is_cut_in_the_middle_of_a_parcel_leaves_nothing_of_it(layout, tmp_path):
+    host = saying(tmp_path, "Welcome!", OPENED, '{"__tokenclock_parcel": {"number": 1, "bytes": 1000}}', "no more")
+    with pytest.raises(line.LineCutError, match=r"broke off(?s:.*)Welcome!"):
+        collect(layout, fleets.write(tmp_path, host))
+    assert [path for path in layout.inbox.rglob("*") if path.is_file()] == []
+    assert list(layout.traces.rglob("*.parquet")) == []
+
+
+def test_a_parcel_that_was_damaged_on_the_line_is_put_aside(layout, tmp_path):
+    host = saying(tmp_path, OPENED, '{"__tokenclock_parcel": {"number": 1, "bytes": 10}}', "0123456789")
+    with pytest.raises(FarError, match=r"was refused: .*not a tar"):
+        collect(layout, fleets.write(tmp_path, host))
+    (kept,) = (layout.inbox / "refused").glob("*.tar")
+    assert kept.read_bytes() == b"0123456789"
