@@ -17,6 +17,7 @@ HELP = """Type SQL and end it with a semicolon. Also:
 
 TABLES = """
 SELECT table_name AS name, 'table' AS kind, estimated_size AS rows, comment FROM duckdb_tables()
+WHERE schema_name = 'main'
 UNION ALL
 SELECT view_name, 'view', NULL, comment FROM duckdb_views() WHERE NOT internal
 ORDER BY kind, name

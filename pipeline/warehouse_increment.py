@@ -7,7 +7,7 @@ in which much was replaced, is not copied but built anew, which also keeps it co
 
 import hashlib
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 
@@ -15,14 +15,26 @@ import duckdb
 import polars as pl
 
 from pipeline import tables
-from pipeline.layout import Layout, shipped
+from pipeline.layout import Layout
 
 REPLACED_SHARE = 0.25  # of all rows: beyond it, the holes that they left are worth a warehouse built anew
 
 Staged = dict[tuple[str, date], tuple[int, int]]
 """Size and time of last change of the file of each table and night."""
 
-_STAGED = {"table_name": pl.String, "night": pl.Date, "size": pl.Int64, "changed_ns": pl.Int64}
+_MEMORY = {
+    "state": {
+        "made_by": ("VARCHAR", "Hash of the definitions that it was made by"),
+        "replaced": ("BIGINT", "Rows that left it since it was built anew"),
+        "kept": ("BIGINT", "Rows in it"),
+    },
+    "staged": {
+        "table_name": ("VARCHAR", "Table"),
+        "night": ("DATE", "Night"),
+        "size": ("BIGINT", "Bytes of the staged file that its rows are from"),
+        "changed_ns": ("BIGINT", "When that file was changed last, ns since 1970"),
+    },
+}
 
 
 def staged(layout: Layout, nights: Sequence[date]) -> Staged:
@@ -32,13 +44,11 @@ def staged(layout: Layout, nights: Sequence[date]) -> Staged:
     return {key: (of.st_size, of.st_mtime_ns) for key, of in found.items()}
 
 
-def definitions(extras: Iterable[str]) -> str:
-    """A hash of all but nights that a warehouse is made of: tables, their words and types, SQL, and its engine."""
-    whole = hashlib.sha256(f"{duckdb.__version__} {sorted(extras)}".encode())
+def definitions(*words: object) -> str:
+    """A hash of what a warehouse is made of but nights: its engine, words and types of its tables, and `words`."""
+    whole = hashlib.sha256(f"{duckdb.__version__} {words}".encode())
     for name, table in tables.tables().items():
         whole.update(f"{name} {table.title} {dict(table.columns)} {tables.empty(name).schema}".encode())
-    for path in sorted(shipped("sql").rglob("*.sql")):
-        whole.update(f"{path.name}\n{path.read_text('utf-8')}".encode())
     return whole.hexdigest()
 
 
@@ -89,12 +99,16 @@ def _delete(con: duckdb.DuckDBPyConnection, name: str, night: date, *, by_reques
 
 
 def begin(con: duckdb.DuckDBPyConnection) -> None:
-    """In a new warehouse, remember that it was filled from nothing yet."""
+    """In a new warehouse, make room for what it remembers of itself."""
     con.execute("CREATE SCHEMA internal").fetchall()
-    con.execute("CREATE TABLE internal.state (made_by VARCHAR, replaced BIGINT, kept BIGINT)").fetchall()
-    con.execute(
-        "CREATE TABLE internal.staged (table_name VARCHAR, night DATE, size BIGINT, changed_ns BIGINT)"
-    ).fetchall()
+    for name, columns in _MEMORY.items():
+        kinds = ", ".join(f"{column} {kind}" for column, (kind, _) in columns.items())
+        con.execute(f"CREATE TABLE internal.{name} ({kinds})").fetchall()
+        con.execute(
+            f"COMMENT ON TABLE internal.{name} IS 'For the next publication; no business of yours'"
+        ).fetchall()
+        for column, (_, text) in columns.items():
+            con.execute(f"COMMENT ON COLUMN internal.{name}.{column} IS '{text}'").fetchall()
 
 
 def remember(con: duckdb.DuckDBPyConnection, now: Staged, made_by: str, replaced: int, kept: int) -> None:
@@ -105,6 +119,8 @@ def remember(con: duckdb.DuckDBPyConnection, now: Staged, made_by: str, replaced
         "INSERT INTO internal.state VALUES (?, ?, ?)", [made_by, replaced + (int(before[0]) if before else 0), kept]
     ).fetchall()
     rows = [(name, night, size, changed) for (name, night), (size, changed) in now.items()]
-    con.register("incoming", pl.DataFrame(rows, schema=_STAGED, orient="row"))
-    con.execute("CREATE OR REPLACE TABLE internal.staged AS SELECT * FROM incoming").fetchall()
+    schema = dict(zip(_MEMORY["staged"], (pl.String, pl.Date, pl.Int64, pl.Int64), strict=True))
+    con.register("incoming", pl.DataFrame(rows, schema=schema, orient="row"))
+    con.execute("DELETE FROM internal.staged").fetchall()
+    con.execute("INSERT INTO internal.staged SELECT * FROM incoming").fetchall()
     con.unregister("incoming")
