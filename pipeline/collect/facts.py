@@ -72,11 +72,7 @@ def draft(plan: Plan, run: Run, url: str | None, engine: dict[str, Any] | None, 
         scenario=run.scenario,
         round=run.round,
         concurrency=scenario.most_in_flight,
-        load={
-            "scenario": msgspec.to_builtins(scenario),
-            "workload": msgspec.to_builtins(plan.workloads[run.workload]),
-            **({"slo": msgspec.to_builtins(plan.slos[scenario.slo])} if scenario.slo else {}),
-        },
+        load=load(plan, run),
         target=_as_served(target(plan, run.target, run.night, url), engine),
         requests_planned=scenario.requests,
         warmup_planned=scenario.warmup_requests,
@@ -93,6 +89,16 @@ def draft(plan: Plan, run: Run, url: str | None, engine: dict[str, Any] | None, 
         engine=engine,
         files={},
     )
+
+
+def load(plan: Plan, run: Run) -> dict[str, Any]:
+    """Scenario and workload as planned."""
+    scenario = plan.scenarios[run.scenario]
+    return {
+        "scenario": msgspec.to_builtins(scenario),
+        "workload": msgspec.to_builtins(plan.workloads[run.workload]),
+        **({"slo": msgspec.to_builtins(plan.slos[scenario.slo])} if scenario.slo else {}),
+    }
 
 
 def clock(wall: WallClock) -> dict[str, int]:

@@ -5,13 +5,13 @@ import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from pipeline import plan as plans
 from pipeline import trace
-from pipeline.collect import asking, facts, hardware, load, retry
+from pipeline.collect import asking, facts, hardware, load, retry, until
 from pipeline.collect.engine_metrics import scraping
 from pipeline.collect.limits import Limiter, LimitReachedError
 from pipeline.collect.money import Purse
@@ -19,7 +19,7 @@ from pipeline.collect.recorder import Job, Trace, record, request_id
 from pipeline.collect.store import RunStore
 from pipeline.collect.transport import StampedTransport
 from pipeline.errors import ungrouped
-from pipeline.plan import Closed, Plan, Run
+from pipeline.plan import Closed, Plan, Run, Until
 from pipeline.progress import Step, tell
 
 SCRAPE_S = 1.0
@@ -79,6 +79,7 @@ class _Sending:
     limiter: Limiter
     progress: Progress
     stopped: str | None = None
+    values_ms: list[float] = field(default_factory=list)
 
     async def start(self, index: int, scheduled_ns: int) -> None:
         """Make request `index`; where the server refuses it for now, again after the wait that it asks for."""
@@ -111,6 +112,10 @@ class _Sending:
 
     def _keep(self, taken: Trace) -> None:
         self.store.append(taken)
+        wanted = self.job.scenario.until
+        value = until.value_ms(taken, wanted) if wanted else None
+        if value is not None:
+            self.values_ms.append(value)
         self.purse.settle(self.job.run, taken.request, taken.reads.payloads)
         self.limiter.learn(taken.status, taken.headers, self.job.most_tokens)
 
@@ -137,7 +142,22 @@ async def record_run(
                 await load.apply(scenario, f"{plan.night.seed}/{run.id}", sending.start)
     outcome = "finished" if sending.stopped is None else "stopped"
     seen = {"hardware": {**hardware.facts(), "sampling": sampled.facts()}} if sampled else {}
+    if scenario.until:
+        seen["load"] = {**facts.load(plan, run), "until": _enough(traces, run, scenario.until, sending.values_ms)}
     return store.close(outcome, sending.stopped, clock=facts.clock(transport.wall), **seen)
+
+
+def _enough(traces: Path, run: Run, wanted: Until, values_ms: list[float]) -> dict[str, Any]:
+    """Look at the median of all rounds of this series so far, this one included."""
+    series = (run.target, run.workload, run.scenario)
+    before = [
+        one
+        for one in trace.manifests(traces, run.night)
+        if (one.target.name, one.workload, one.scenario) == series and one.round <= run.round
+    ]
+    rounds = until.earlier(traces, before, wanted)
+    rounds.setdefault(run.round, []).extend(values_ms)
+    return until.verdict(rounds, wanted)
 
 
 @contextmanager

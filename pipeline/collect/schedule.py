@@ -8,22 +8,23 @@ from datetime import date
 
 from pipeline import plan as plans
 from pipeline import trace
+from pipeline.collect import until
 from pipeline.plan import Plan, Run
 
 
 def due(plan: Plan, recorded: Sequence[trace.Manifest], night: date, targets: list[str]) -> list[Run]:
-    """The runs to record now: those of the plan's rounds that have not been finished.
+    """The runs to record now: those of the plan's rounds that have not been finished, and are needed still.
 
-    When all have, another full set of rounds. Targets take turns within a round, in an order drawn
+    When none is left, another full set of rounds. Targets take turns within a round, in an order drawn
     from the seed.
     """
     finished = {_coordinates(one) for one in recorded if one.outcome == "finished"}
-    rounds = range(1, plan.night.rounds + 1)
-    wanted = plans.runs(plan, night, targets, list(rounds))
+    rounds = range(1, plans.most_rounds(plan, targets) + 1)
+    wanted = [run for run in plans.runs(plan, night, targets, list(rounds)) if not until.is_reached(recorded, run)]
     missing = [run for run in wanted if (run.target, run.workload, run.scenario, run.round) not in finished]
     if not missing:
         last = max((one.round for one in recorded if one.target.name in targets), default=0)
-        missing = plans.runs(plan, night, targets, [last + number for number in rounds])
+        missing = plans.runs(plan, night, targets, [last + number for number in rounds], last)
     taken = {one.run_id for one in recorded}
     return sorted((_fresh(run, taken) for run in missing), key=lambda run: _turn(plan, run))
 
