@@ -6,7 +6,6 @@ Every contender reads the same columns of the same rows of Parquet and gives the
 """
 
 import json
-import resource
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +16,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 
+from bench.tables.peak import peak_gib
 from pipeline import trace
 from pipeline.tables import marks
 
@@ -143,7 +143,7 @@ def main() -> None:
             {
                 "wall_s": perf_counter() - wall,
                 "cpu_s": process_time() - cpu,
-                "peak_gib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20,
+                "peak_gib": peak_gib(),
                 "found": found,
             }
         )

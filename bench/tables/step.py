@@ -1,7 +1,6 @@
 """One step of the benchmark in a process of its own, so that its peak of memory is its own too."""
 
 import json
-import resource
 import sys
 from collections.abc import Callable
 from datetime import date, timedelta
@@ -13,6 +12,7 @@ from typing import Any
 import polars as pl
 
 from bench.tables import night
+from bench.tables.peak import peak_gib
 from pipeline import checks, publish, tables, trace, warehouse
 from pipeline.layout import Layout
 
@@ -101,7 +101,7 @@ def main() -> None:
     """Run the step that the command line names, and print what it found."""
     name, folder, size = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
     found = STEPS[name](Layout(folder / "data", folder / "site"), size)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    peak = peak_gib()
     print(json.dumps({**found, "peak_gib": peak}))
 
 

@@ -7,7 +7,7 @@ from pipeline.decode.status import WITH_METRICS, content_type, status
 from pipeline.tables import answered, marks
 from pipeline.tables.keys import KEYS
 from pipeline.tables.parts import Parts
-from pipeline.tables.recorded import Recorded
+from pipeline.tables.recorded import Recorded, specs
 from pipeline.tables.runs import load_kind
 from pipeline.tables.windows import phase, windows
 
@@ -193,7 +193,7 @@ def _recounted(recorded: Recorded, events: pl.DataFrame) -> pl.DataFrame:
 
     Answers with tool calls are left to the provider's count: their framing is not in the recorded text.
     """
-    spec_of = {one.run_id: one.target.tokenizer for one in recorded.manifests if one.target.tokenizer}
+    spec_of = specs(recorded)
     ids = recorded.requests.select("request_id", spec=pl.col("run_id").replace_strict(spec_of, default=None))
     text = pl.concat_str(pl.col("reasoning").fill_null(""), pl.col("content").fill_null(""))
     first = pl.col("at_ns") == pl.col("at_ns").min()
