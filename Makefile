@@ -4,7 +4,7 @@ BIN := .venv/bin
 export DAGSTER_HOME := $(CURDIR)/data/dagster
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-providers test ui sql plan collect build publish bench bench-peers bench-decode dictionary answers bundle-check check format lock clean
+.PHONY: help demo demo-providers test ui sql plan collect build publish bench bench-peers bench-decode bench-tables dictionary answers bundle-check check format lock clean
 
 help: ## List all commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -46,6 +46,9 @@ bench-peers: .venv/dev ## The same beside whole tools, in environments of their 
 
 bench-decode: .venv/dev ## How fast stored reads become events, beside bare JSON libraries
 	$(BIN)/python -m bench.decode
+
+bench-tables: .venv/dev ## How fast stored reads become tables, beside pandas and DuckDB; one night more behind many
+	$(BIN)/python -m bench.tables
 
 dictionary: .venv/run ## Write docs/warehouse.md anew: every table, column, view, macro and worked question
 	@$(BIN)/python -m pipeline.cli dictionary --quiet > docs/.warehouse.md && mv docs/.warehouse.md docs/warehouse.md

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from pipeline.plan import Estimate, Plan
+from pipeline.plan import Estimate, Plan, most_rounds
 from pipeline.progress import Listener, Step, listening
 
 LINE_EVERY_S = 5.0
@@ -113,9 +113,9 @@ def plan(this: Plan, night: date, estimates: list[Estimate]) -> None:
     _wide().print(made)
     if len(sent) < len(estimates):
         _wide().print(_skipped(estimates))
-    total = sum(one.usd or 0 for one in sent)
+    total, rounds = sum(one.usd or 0 for one in sent), most_rounds(this, [one.target for one in sent])
     out(
-        f"Would send {sum(one.requests for one in sent)} requests in {this.night.rounds} rounds, at most "
+        f"Would send {sum(one.requests for one in sent)} requests in {rounds} rounds, at most "
         f"{sum(one.input_tokens + one.output_tokens for one in sent)} tokens, about {total:.4f} USD "
         f"(limit {this.night.max_usd:g}). Nothing was sent."
     )

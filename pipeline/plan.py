@@ -9,7 +9,7 @@ import itertools
 import math
 import os
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from difflib import get_close_matches
@@ -142,6 +142,18 @@ class Slo(_Stanza, frozen=True, kw_only=True):
     source: str | None = None
 
 
+class Until(_Stanza, frozen=True, kw_only=True):
+    """Rounds go on until both ends of the median's 95 % interval lie `within` that share of it, or the budget ends.
+
+    `metric` is what the recorder knows without reading a response: first byte or end of the body - sent. There are
+    at most so many rounds, whatever `[night] rounds` says of other scenarios.
+    """
+
+    metric: Literal["first_byte_ms", "end_ms"]
+    within: Annotated[float, msgspec.Meta(gt=0, lt=1)]
+    at_most_rounds: Annotated[int, msgspec.Meta(ge=2)]
+
+
 class _Load(_Stanza, frozen=True, kw_only=True, tag_field="kind"):
     title: str
     requests: Count
@@ -149,6 +161,7 @@ class _Load(_Stanza, frozen=True, kw_only=True, tag_field="kind"):
     timeout_s: Seconds
     slo: Name | None = None
     sweep: str | None = None
+    until: Until | None = None
 
 
 class Closed(_Load, frozen=True, kw_only=True, tag="closed"):
@@ -196,7 +209,7 @@ class Offline(_Load, frozen=True, kw_only=True, tag="offline"):
         return max(self.requests, self.warmup_requests)
 
 
-class Until(_Stanza, frozen=True, kw_only=True):
+class Saturation(_Stanza, frozen=True, kw_only=True):
     """When a sweep ends before its last level. Collecting decides, and it parses nothing: see `collect.sweeping`.
 
     `gain_under`: answers a second rose by less than this share over the level before. `slo_kept_under`: less than
@@ -221,7 +234,7 @@ class Sweep(_Stanza, frozen=True, kw_only=True, tag="sweep", tag_field="kind"):
     warmup_per_stream: Annotated[int, msgspec.Meta(ge=0)]
     timeout_s: Seconds
     slo: Name | None = None
-    until: Until | None = None
+    until: Saturation | None = None
 
     @property
     def loads(self) -> Sequence[float]:
@@ -260,7 +273,7 @@ class Rates(_Stanza, frozen=True, kw_only=True, tag="rates", tag_field="kind"):
     warmup_requests: Annotated[int, msgspec.Meta(ge=0)]
     timeout_s: Seconds
     slo: Name | None = None
-    until: Until | None = None
+    until: Saturation | None = None
 
     @property
     def loads(self) -> Sequence[float]:
@@ -689,8 +702,11 @@ class Run:
         return f"{self.night}.{self.target}.{self.workload}.{self.scenario}.r{self.round:02d}{again}"
 
 
-def runs(plan: Plan, night: date, targets: list[str], rounds: list[int]) -> list[Run]:
-    """All runs of some targets in some rounds, in the plan's order; probes once a night, at the end of round 1."""
+def runs(plan: Plan, night: date, targets: list[str], rounds: list[int], before: int = 0) -> list[Run]:
+    """All runs of some targets in some rounds, in the plan's order; `before` them were others.
+
+    Probes once a night, at the end of round 1.
+    """
     return [
         Run(night, name, workload, scenario, number)
         for number in rounds
@@ -699,7 +715,20 @@ def runs(plan: Plan, night: date, targets: list[str], rounds: list[int]) -> list
             *itertools.product(plan.targets[name].workloads, plan.targets[name].scenarios),
             *((probe, probe) for probe in plan.probes if number == 1),
         )
+        if (workload in plan.probes) or number - before <= rounds_of(plan, scenario)
     ]
+
+
+def rounds_of(plan: Plan, scenario: str) -> int:
+    """How many rounds a scenario has in a night, at most."""
+    until = plan.scenarios[scenario].until
+    return until.at_most_rounds if until else plan.night.rounds
+
+
+def most_rounds(plan: Plan, targets: Iterable[str]) -> int:
+    """How many rounds a night of these targets has, at most."""
+    named = {scenario for name in targets for scenario in plan.targets[name].scenarios}
+    return max((rounds_of(plan, scenario) for scenario in named), default=plan.night.rounds)
 
 
 @dataclass(frozen=True)
@@ -722,7 +751,7 @@ def estimate(plan: Plan, name: str, night: date, environment: Mapping[str, str])
     target = plan.targets[name]
     reason = skip_reason(plan, name, night, environment)
     requests = tokens_in = tokens_out = 0
-    for run in runs(plan, night, [name], list(range(1, plan.night.rounds + 1))):
+    for run in runs(plan, night, [name], list(range(1, most_rounds(plan, [name]) + 1))):
         scenario, workload = plan.scenarios[run.scenario], plan.workloads[run.workload]
         n = scenario.requests + scenario.warmup_requests
         requests += n

@@ -7,7 +7,7 @@ in which much was replaced, is not copied but built anew, which also keeps it co
 
 import hashlib
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -53,9 +53,9 @@ def staged(layout: Layout, nights: Sequence[date]) -> Staged:
     return {key: (of.st_size, of.st_mtime_ns) for key, of in known.items()}
 
 
-def definitions(extras: Iterable[str]) -> str:
-    """A hash of all but nights that a warehouse is made of: tables, their words and types, SQL, and its engine."""
-    whole = hashlib.sha256(f"{duckdb.__version__} {sorted(extras)}".encode())
+def definitions(*words: object) -> str:
+    """A hash of what a warehouse is made of but nights: its engine, words and types of its tables, and `words`."""
+    whole = hashlib.sha256(f"{duckdb.__version__} {words}".encode())
     for name, table in tables.tables().items():
         whole.update(f"{name} {table.title} {dict(table.columns)} {tables.empty(name).schema}".encode())
     for one in sql.definitions():
@@ -115,7 +115,7 @@ def _delete(con: duckdb.DuckDBPyConnection, name: str, night: date, *, by_reques
 
 
 def begin(con: duckdb.DuckDBPyConnection) -> None:
-    """In a new warehouse, remember that it was filled from nothing yet."""
+    """In a new warehouse, make room for what it remembers of itself."""
     con.execute("CREATE SCHEMA internal").fetchall()
     con.execute("CREATE TABLE internal.state (made_by VARCHAR, replaced BIGINT, kept BIGINT)").fetchall()
     con.register("incoming", pl.DataFrame(schema=_STAGED))

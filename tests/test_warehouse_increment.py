@@ -130,6 +130,6 @@ def test_where_much_was_replaced_the_next_one_is_built_anew_and_compact(several,
     assert copies == [False, True, False, True]
 
 
-def test_a_definition_is_every_word_of_a_table():
+def test_a_definition_is_every_word():
     assert increment.definitions(["a"]) == increment.definitions(["a"])
     assert increment.definitions(["a"]) != increment.definitions(["b"])

@@ -63,7 +63,7 @@ def _response(
 
 
 def cut(events: list[bytes], run: int, random: Random) -> list[bytes]:
-    """A stream in reads. Of eight runs five come with an event a read, one with several, one with CRLF, one cut anywhere."""
+    """Of eight runs five come with an event a read, one with several, one with CRLF, one cut anywhere."""
     kind = run % 8
     if kind < 5:
         return events

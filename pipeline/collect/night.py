@@ -19,7 +19,7 @@ from filelock import FileLock, Timeout
 
 from pipeline import ledger, trace
 from pipeline import plan as plans
-from pipeline.collect import engines, facts, host, loop, redaction, schedule, sweeping
+from pipeline.collect import engines, facts, host, loop, redaction, schedule, sweeping, until
 from pipeline.collect.calibrate import calibrate
 from pipeline.collect.money import Purse
 from pipeline.collect.run import Endpoint, Progress, limiter, record_run
@@ -155,9 +155,11 @@ async def _collect(this: Collection, due: list[Run]) -> list[trace.Manifest]:
     purse.remember(this.layout.traces)
     recorded: list[trace.Manifest] = []
     for round_, of_round in itertools.groupby(due, key=lambda run: run.round):
+        runs = _still_needed(this.plan, list(of_round), recorded, progress)
+        if not runs:
+            continue
         if recorded:
             await asyncio.sleep(this.plan.night.round_pause_s)
-        runs = list(of_round)
         await _calibrate(this, round_, "before", runs, progress)
         for name, group in itertools.groupby(runs, key=lambda run: run.target):
             progress.say(f"{name}, round {round_}")
@@ -165,6 +167,13 @@ async def _collect(this: Collection, due: list[Run]) -> list[trace.Manifest]:
             this.pause()
         await _calibrate(this, round_, "after", runs, progress)
     return recorded
+
+
+def _still_needed(plan: Plan, runs: list[Run], recorded: list[trace.Manifest], progress: Progress) -> list[Run]:
+    """Without the runs of series of which an earlier round found that there is enough."""
+    needed = [run for run in runs if not until.is_reached(recorded, run)]
+    progress.skip(sum(schedule.size(plan, run) for run in runs) - sum(schedule.size(plan, run) for run in needed))
+    return needed
 
 
 async def _calibrate(this: Collection, round_: int, moment: str, runs: list[Run], progress: Progress) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from pipeline import plan as plans
 from pipeline import trace
-from pipeline.collect import asking, facts, hardware, load, retry, sweeping
+from pipeline.collect import asking, facts, hardware, load, retry, sweeping, until
 from pipeline.collect.breaker import Breaker
 from pipeline.collect.engine_metrics import scraping
 from pipeline.collect.limits import Limiter, LimitReachedError
@@ -20,7 +20,7 @@ from pipeline.collect.recorder import Job, Trace, record, request_id
 from pipeline.collect.store import RunStore
 from pipeline.collect.transport import StampedTransport
 from pipeline.errors import ungrouped
-from pipeline.plan import Open, Plan, Run
+from pipeline.plan import Open, Plan, Run, Until
 from pipeline.progress import Step, tell
 
 SCRAPE_S = 1.0
@@ -85,6 +85,7 @@ class _Sending:
     progress: Progress
     breaker: Breaker = field(default_factory=Breaker)
     stopped: str | None = None
+    values_ms: list[float] = field(default_factory=list)
     measured: list[dict[str, Any]] = field(default_factory=list)
     refused: bool = False
 
@@ -126,6 +127,10 @@ class _Sending:
         self.store.append(taken)
         if not taken.request["is_warmup"]:
             self.measured.append({name: taken.request[name] for name in sweeping.ENVELOPE})
+        wanted = self.job.scenario.until
+        value = until.value_ms(taken, wanted) if wanted else None
+        if value is not None:
+            self.values_ms.append(value)
         self.purse.settle(self.job.run, taken.request, taken.reads.payloads)
         self.limiter.learn(taken.status, taken.headers, self.job.most_tokens)
         if said := self.breaker.said(taken.status, taken.reads.payloads):
@@ -154,11 +159,28 @@ async def record_run(
             with ungrouped():
                 await load.apply(scenario, f"{plan.night.seed}/{run.id}", sending.start)
     seen = {"hardware": {**hardware.facts(), "sampling": sampled.facts()}} if sampled else {}
+    told = {}
     if scenario.sweep:
-        paced = sweeping.pace(sending.measured, sweeping.most_ms(plan, run))
-        seen["load"] = {**facts.load(plan, run), sweeping.PACE: paced}
+        told[sweeping.PACE] = sweeping.pace(sending.measured, sweeping.most_ms(plan, run))
+    if scenario.until:
+        told["until"] = _enough(traces, run, scenario.until, sending.values_ms)
+    if told:
+        seen["load"] = {**facts.load(plan, run), **told}
     broken, clock = endpoint.ended(), facts.clock(transport)
     return store.close("failed" if broken else sending.outcome, broken or sending.stopped, clock=clock, **seen)
+
+
+def _enough(traces: Path, run: Run, wanted: Until, values_ms: list[float]) -> dict[str, Any]:
+    """Look at the median of all rounds of this series so far, this one included."""
+    series = (run.target, run.workload, run.scenario)
+    before = [
+        one
+        for one in trace.manifests(traces, run.night)
+        if (one.target.name, one.workload, one.scenario) == series and one.round <= run.round
+    ]
+    rounds = until.earlier(traces, before, wanted)
+    rounds.setdefault(run.round, []).extend(values_ms)
+    return until.verdict(rounds, wanted)
 
 
 @contextmanager

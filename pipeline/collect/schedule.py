@@ -9,26 +9,31 @@ from datetime import date
 
 from pipeline import plan as plans
 from pipeline import trace
-from pipeline.collect import sweeping
+from pipeline.collect import sweeping, until
 from pipeline.plan import Plan, Run
 
 
 def due(plan: Plan, recorded: Sequence[trace.Manifest], night: date, targets: list[str]) -> list[Run]:
-    """The runs to record now: those of the plan's rounds that have not been finished, and that are still worth it.
+    """The runs to record now: those of the plan's rounds that have not been finished, and are needed still.
 
-    When all have, another full set of rounds. Within a round targets take turns run by run, in an order drawn from
-    the seed anew for each pass; the runs of an engine that we start for them stay together, at a place so drawn.
+    When none is left, another full set of rounds. Within a round targets take turns run by run, in an order drawn
+    from the seed anew for each pass; the runs of an engine that we start for them stay together, at a place so drawn.
     """
     finished = {_coordinates(one) for one in recorded if one.outcome == "finished"}
-    rounds = range(1, plan.night.rounds + 1)
+    rounds = range(1, plans.most_rounds(plan, targets) + 1)
     every = plans.runs(plan, night, targets, list(rounds))
-    wanted = [run for run in every if sweeping.reason_to_stop(plan, run, recorded) is None]
+    wanted = [run for run in every if _is_needed(plan, run, recorded)]
     missing = [run for run in wanted if (run.target, run.workload, run.scenario, run.round) not in finished]
     if not missing:
         last = max((one.round for one in recorded if one.target.name in targets), default=0)
-        missing = plans.runs(plan, night, targets, [last + number for number in rounds])
+        missing = plans.runs(plan, night, targets, [last + number for number in rounds], last)
     taken = {one.run_id for one in recorded}
     return [_fresh(run, taken) for run in _in_turns(plan, missing)]
+
+
+def _is_needed(plan: Plan, run: Run, recorded: Sequence[trace.Manifest]) -> bool:
+    """Neither is its median known well enough nor its sweep saturated."""
+    return not until.is_reached(recorded, run) and sweeping.reason_to_stop(plan, run, recorded) is None
 
 
 def _coordinates(one: trace.Manifest) -> tuple[str, str, str, int]:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pipeline import trace
-from pipeline.plan import Plan, Run, Until
+from pipeline.plan import Plan, Run, Saturation
 
 PACE = "pace"
 """In a manifest's `load`: what the levels of a sweep are held against each other by."""
@@ -71,7 +71,7 @@ def _levels_below(levels: list[str], run: Run, recorded: Sequence[trace.Manifest
     return [found[name] for name in below if name in found]
 
 
-def _reason(until: Until, before: trace.Manifest | None, after: trace.Manifest) -> str | None:
+def _reason(until: Saturation, before: trace.Manifest | None, after: trace.Manifest) -> str | None:
     now, then = _pace(after), _pace(before) if before else {}
     kept, rate = now["in_time_share"], then.get("answers_req_s")
     if kept is not None and kept < until.slo_kept_under:

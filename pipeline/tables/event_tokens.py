@@ -8,7 +8,7 @@ import polars as pl
 
 from pipeline.decode import tokens
 from pipeline.tables.parts import Parts
-from pipeline.tables.recorded import Recorded
+from pipeline.tables.recorded import Recorded, specs
 
 INPUTS = ("trace", "events")
 PARTS = Parts(by="requests", index="trace")
@@ -43,7 +43,7 @@ def build(recorded: Recorded, events: pl.DataFrame) -> pl.DataFrame:
 
 def _by_tokenizer(recorded: Recorded, events: pl.DataFrame) -> list[tuple[str, pl.DataFrame]]:
     """Token-bearing events with their text, by tokenizer; answers with tool calls are left out."""
-    spec_of = {one.run_id: one.target.tokenizer for one in recorded.manifests if one.target.tokenizer}
+    spec_of = specs(recorded)
     ids = recorded.requests.select("request_id", spec=pl.col("run_id").replace_strict(spec_of, default=None))
     text = pl.concat_str(pl.col("reasoning").fill_null(""), pl.col("content").fill_null(""))
     found = (

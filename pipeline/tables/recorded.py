@@ -8,6 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from pipeline import trace
+from pipeline.decode import tokens
 from pipeline.tables.parts import Part
 
 
@@ -54,3 +55,9 @@ class Recorded:
     def nothing(cls) -> "Recorded":
         """A night in which nothing was recorded: what tables without rows are built from."""
         return cls(date.min, trace.REQUESTS.to_frame(), trace.READS.to_frame(), [], None)
+
+
+def specs(recorded: Recorded) -> dict[str, str]:
+    """The tokenizer of each run whose model has one that is at hand."""
+    named = {one.run_id: one.target.tokenizer for one in recorded.manifests if one.target.tokenizer}
+    return {run: spec for run, spec in named.items() if tokens.is_at_hand(spec)}

@@ -4,10 +4,10 @@ import polars as pl
 
 from pipeline.decode import tokens
 from pipeline.decode.status import WITH_METRICS, content_type, status
-from pipeline.tables import answered
+from pipeline.tables import answered, marks
 from pipeline.tables.keys import KEYS
 from pipeline.tables.parts import Parts
-from pipeline.tables.recorded import Recorded
+from pipeline.tables.recorded import Recorded, specs
 from pipeline.tables.runs import load_kind
 from pipeline.tables.windows import phase, windows
 
@@ -172,7 +172,7 @@ def _reads(reads: pl.DataFrame) -> pl.DataFrame:
 
 def _marks(events: pl.DataFrame) -> pl.DataFrame:
     """Marks and counts from the events; the last usage, finish reason and error win."""
-    at, has_token = pl.col("at_ns"), pl.col("has_token")
+    at = pl.col("at_ns")
     has_content = pl.col("content").fill_null("") != ""
     last = {
         "finish_reason": "finish_reason",
@@ -185,21 +185,17 @@ def _marks(events: pl.DataFrame) -> pl.DataFrame:
         "error_code": "error_code",
         "error_message": "error_message",
     }
+    ordered = events.sort("request_id", "event_index")
     return (
-        events.sort("request_id", "event_index")
-        .group_by("request_id", maintain_order=True)
+        ordered.group_by("request_id", maintain_order=True)
         .agg(
             first_event_ns=at.min(),
-            first_token_ns=at.filter(has_token).min(),
             first_content_ns=at.filter(has_content).min(),
-            last_token_ns=at.filter(has_token).max(),
             event_count=pl.len().cast(pl.Int64),
-            token_event_count=has_token.sum().cast(pl.Int64),
-            arrival_count=at.filter(has_token).n_unique().cast(pl.Int64),
-            events_first_arrival=(has_token & (at == at.filter(has_token).min())).sum().cast(pl.Int64),
             has_error=(pl.col("error_message").is_not_null() | pl.col("error_code").is_not_null()).any(),
             **{name: pl.col(column).drop_nulls().last() for name, column in last.items()},
         )
+        .join(marks.of_tokens(ordered), on="request_id", how="left")
     )
 
 
@@ -208,7 +204,7 @@ def _recounted(recorded: Recorded, events: pl.DataFrame) -> pl.DataFrame:
 
     Answers with tool calls are left to the provider's count: their framing is not in the recorded text.
     """
-    spec_of = {one.run_id: one.target.tokenizer for one in recorded.manifests if one.target.tokenizer}
+    spec_of = specs(recorded)
     ids = recorded.requests.select("request_id", spec=pl.col("run_id").replace_strict(spec_of, default=None))
     text = pl.concat_str(pl.col("reasoning").fill_null(""), pl.col("content").fill_null(""))
     first = pl.col("at_ns") == pl.col("at_ns").min()

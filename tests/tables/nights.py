@@ -4,12 +4,19 @@ from pipeline import tables
 from tests import streams
 
 
-def build(recorded):
-    """Every table of a night, by name."""
-    made = {}
-    for name, table in tables.tables().items():
-        made[name] = table.build(*(recorded if i == tables.TRACE else made[i] for i in table.inputs))
+def build(recorded, *wanted):
+    """Every table of a night, by name; else those wanted, and what they are built from."""
+    known, made = tables.tables(), {}
+    needed = _with_inputs(known, wanted or known)
+    for name, table in known.items():
+        if name in needed:
+            made[name] = table.build(*(recorded if i == tables.TRACE else made[i] for i in table.inputs))
     return made
+
+
+def _with_inputs(known, names):
+    inputs = {i for name in names for i in known[name].inputs if i != tables.TRACE}
+    return {*names, *_with_inputs(known, inputs)} if inputs else {*names}
 
 
 def night_of(tokenizer, *scripts, **more):

@@ -77,6 +77,20 @@ def test_goodput_counts_requests_inside_all_limits(slo, inside):
     assert figure(made, "goodput_req_s")["p50"] == run["goodput_req_s"]
 
 
+def test_where_a_models_tokenizer_is_not_installed_tokens_are_those_reported():
+    made = one_run(streams.GOLDEN, tokenizer="wheel:no_such_package/llama3/tokenizer.model")
+    (row,) = made["output_speed"].to_dicts()
+    assert (row["tokens"], row["token_source"]) == (31, "reported")
+    assert made["event_tokens"].is_empty()
+
+
+def test_tokens_that_nobody_counted_make_no_throughput():
+    silent = [one for one in streams.GOLDEN if one[1] != streams.USAGE]
+    (run,) = one_run(silent)["throughput"].to_dicts()
+    assert (run["tokens_in_window"], run["output_throughput_tok_s"]) == (None, None)
+    assert run["request_throughput_req_s"] > 0
+
+
 def test_without_an_slo_there_is_no_goodput():
     (run,) = one_run(streams.GOLDEN)["throughput"].to_dicts()
     assert run["goodput_req_s"] is None
