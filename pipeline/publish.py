@@ -95,7 +95,9 @@ def recent_changes(layout: Layout) -> pl.DataFrame:
 def stale_targets(layout: Layout, today: date) -> pl.DataFrame:
     """Targets that the latest census enables and the last two nights did not record, with their last night."""
     with warehouse.connect(layout) as con:
-        found = con.sql("SELECT target, last_recorded FROM target_freshness WHERE is_enabled ORDER BY target").pl()
+        found: pl.DataFrame = con.sql(
+            "SELECT target, last_recorded FROM target_freshness WHERE is_enabled ORDER BY target"
+        ).pl()
     fresh = pl.col("last_recorded") >= today - timedelta(days=1)
     return found.filter(~fresh.fill_null(value=False))
 
