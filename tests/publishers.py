@@ -54,4 +54,5 @@ def read(layout: Layout, tell: Connection) -> None:
         with warehouse.connect(layout) as con:
             seen.add((*con.sql(SEEN).fetchall(), *con.sql(SEEN).fetchall()))
         times += 1
+        time.sleep(PAUSE_S / 10)
     tell.send((times, seen))

@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from pipeline import tables, trace, warehouse
 from tests import publishers
 
-KILLS = 4
+KILLS = 3
 PATIENCE_S = 300  # a bound for a machine that is busy with other things
 
 # Each child is forked by a server that has imported all this and started no thread.

@@ -17,7 +17,8 @@ def due(plan: Plan, recorded: Sequence[trace.Manifest], night: date, targets: li
     """The runs to record now: those of the plan's rounds that have not been finished, and are needed still.
 
     When none is left, another full set of rounds. Within a round targets take turns run by run, in an order drawn
-    from the seed anew for each pass; the runs of an engine that we start for them stay together, at a place so drawn.
+    from the seed anew for each pass; the runs of an engine that we start for them stay together, at a place so
+    drawn.
     """
     finished = {_coordinates(one) for one in recorded if one.outcome == "finished"}
     rounds = range(1, plans.most_rounds(plan, targets) + 1)
