@@ -38,12 +38,14 @@ class Comparison:
 
 OURS = """
 SELECT concat_ws('/', s.night, s.target, s.workload, s.scenario, s.metric) AS figure, s.target, t.provider_title,
-       t.title || CASE WHEN s.concurrency > 1 THEN ', ' || s.scenario ELSE '' END AS label,
+       t.title || CASE WHEN min(t.model_id) OVER one < max(t.model_id) OVER one THEN ', ' || t.model_id ELSE '' END
+               || CASE WHEN s.concurrency > 1 THEN ', ' || s.scenario ELSE '' END AS label,
        t.model_title, t.model_id, coalesce(t.hardware, 'not known') AS hardware, s.scenario, s.concurrency,
        s.p10, s.p50, s.p50_low, s.p50_high, s.p90, s.n, s.success_rate, strftime(s.night, '%Y-%m-%d') AS night
 FROM summary AS s JOIN targets AS t USING (night, target)
 WHERE s.family = $family AND s.metric = $metric AND s.provenance = $provenance AND t.may_publish
   AND s.night = (SELECT max(night) FROM summary)
+WINDOW one AS (PARTITION BY t.title)
 ORDER BY label, s.target
 """
 

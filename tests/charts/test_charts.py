@@ -48,6 +48,17 @@ def test_a_measured_figure_on_a_chart_is_the_warehouses(con):
     assert row["p50"] == pytest.approx(60)
 
 
+def test_what_replaced_what_is_told_apart_by_the_exact_id(layout):
+    for name, title, model_id in (("a", "P", "m-1"), ("b", "P", "m-2"), ("c", "Q", "m-2")):
+        nights.record(layout, target=name, **{**HOSTED, "title": title, "model_id": model_id})
+    publish.build_night(layout, streams.NIGHT)
+    publish.publish_warehouse(layout)
+    with warehouse.connect(layout) as con:
+        drawn = [row for row in data("ttft_llama_8b", con) if row.get("target")]
+    assert {row["target"]: row["label"] for row in drawn} == {"a": "P, m-1", "b": "P, m-2", "c": "Q"}
+    assert {row["target"]: row["model_id"] for row in drawn} == {"a": "m-1", "b": "m-2", "c": "m-2"}
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("metric", ["output_speed_tok_s", "ttft_ms"])
 def test_every_published_figure_of_a_family_is_on_its_chart_with_source_and_date(con, family, metric):

@@ -91,3 +91,38 @@ def test_what_an_earlier_run_of_the_night_spent_is_remembered(layout, tmp_path):
     one.remember(layout.traces)
     assert one.spent["t"] == pytest.approx(4 * (9 * 1 + 31 * 2) / 1e6)
     assert trace.manifests(layout.traces, nights.tonight())[0].outcome == "finished"
+
+
+SILENT = chunked(streams.chunk("x", "stop"), b"data: [DONE]\n\n")
+BUSY = [b"HTTP/1.1 429 slow down\r\ncontent-length: 2\r\nretry-after: 0\r\n\r\nno"]
+
+
+def test_answers_without_usage_are_paid_at_the_most_and_end_the_night_in_time(layout, tmp_path):
+    one, run = purse(tmp_path)
+    with serving(SILENT) as server:
+        path = plans.write(tmp_path, server.url, requests=6, warmup=0, max_usd=9.0)
+        path.write_text(path.read_text() + f"max_usd = {3.5 * one.most(run)}\n")
+        (manifest,) = collect(layout, path)
+        assert len(server.requests) == 3
+    assert (manifest.outcome, manifest.requests_recorded) == ("stopped", 3)
+
+
+def test_a_retry_is_paid_like_any_request_and_the_refusal_before_it_is_free(layout, tmp_path):
+    with serving(lambda number: BUSY if number == 0 else HELLO) as server:
+        path = plans.write(tmp_path, server.url, requests=1, warmup=0, retries=1)
+        collect(layout, path)
+        assert len(server.requests) == 2
+    one = Purse(plan.load(path), nights.tonight())
+    one.remember(layout.traces)
+    assert one.spent["t"] == pytest.approx((9 * 1 + 31 * 2) / 1e6)
+
+
+def test_a_collection_started_again_in_the_night_has_what_is_left_and_no_more(layout, tmp_path):
+    costly = chunked(streams.chunk("x", "stop"), OPENAI.replace(b"31", b"400000"), b"data: [DONE]\n\n")
+    with serving(costly) as server:  # 0.8 USD a request
+        path = plans.write(tmp_path, server.url, requests=6, warmup=0, max_usd=2.0)
+        assert collect(layout, path)[0].requests_recorded == 3
+        (again,) = collect(layout, path)
+        assert len(server.requests) == 3
+    assert (again.outcome, again.requests_recorded) == ("stopped", 0)
+    assert "2.4000 USD are spent" in again.error
