@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import checks
+from pipeline import checks, trace
 from pipeline.checks import suites
 from pipeline.layout import Layout
 
@@ -202,3 +202,36 @@ def test_the_frame_has_one_documented_row_a_check(layout: Layout, night: Night, 
 def test_every_shipped_check_says_why_it_holds() -> None:
     for suite in suites.load().values():
         assert all(len(check.notes) > 15 for check in suite.checks), suite.table
+
+
+def test_a_night_that_nobody_touched_is_not_hashed_again(
+    layout: Layout, night: Night, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    night.write(layout)
+    first = checks.ensure(layout, NIGHT, folder)
+    hashed: list[Path] = []
+    monkeypatch.setattr("pipeline.trace.sha256", lambda path, of=trace.sha256: hashed.append(path) or of(path))
+    assert checks.ensure(layout, NIGHT, folder) == first
+    assert hashed == []
+
+
+def test_it_is_asked_anew_when_a_table_an_audit_or_a_check_changes(
+    layout: Layout, night: Night, folder: Path
+) -> None:
+    night.write(layout)
+    checks.ensure(layout, NIGHT, folder)
+    put("events", row=0, at_ns=-5)(night)
+    night.write(layout)
+    assert checks.blocking(checks.ensure(layout, NIGHT, folder))
+    layout.audit("events", NIGHT).unlink()
+    checks.ensure(layout, NIGHT, folder)
+    assert layout.audit("events", NIGHT).exists()
+    (folder / "events.early.sql").write_text(HEADER.replace("critical", "warning") + EARLY)
+    assert not checks.blocking(checks.ensure(layout, NIGHT, folder))
+
+
+def test_a_damaged_memory_of_a_night_is_no_verdict(layout: Layout, night: Night, folder: Path) -> None:
+    night.write(layout)
+    first = checks.ensure(layout, NIGHT, folder)
+    layout.verdict(NIGHT).write_bytes(b"{")
+    assert checks.ensure(layout, NIGHT, folder) == first
