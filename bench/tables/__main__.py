@@ -32,6 +32,7 @@ def main() -> None:
             "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
             "machine": host.facts(),
             "commit": host.code_commit(),
+            "note": said.note,
             "metrics": _metrics(work / "events", said.events, said.repeats),
             "night": _night(work / "night", said.reads),
             "nights": [_nights(work / f"nights{count}", count) for count in said.nights],
@@ -49,6 +50,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--reads", type=int, default=1_000_000, help="reads of the night; default: %(default)s")
     parser.add_argument("--nights", type=int, nargs="*", default=[1, 300], help="nights before the new one")
     parser.add_argument("--work", type=Path, help="folder for what is made meanwhile")
+    parser.add_argument("--note", help="what a reader should know of this run; stands on the page")
     parser.add_argument("--out", type=Path, default=OUT, help="default: %(default)s")
     return parser.parse_args()
 

@@ -18,6 +18,8 @@ def _head(found: Found) -> Iterator[str]:
     yield "# From stored reads to tables\n"
     yield f"`python -m bench.tables`, {found['measured_at']}, commit {found['commit']}, on {machine['cpu']},"
     yield f"{machine['cpu_count']} processors. Where others use them too, processor time is what can be compared.\n"
+    if found.get("note"):
+        yield f"{found['note']}\n"
 
 
 def _metrics(of: Found) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """What the checks said of a table and night, kept beside it and valid as long as what it vouches for."""
 
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -135,12 +135,13 @@ def ensure(layout: Layout, night: date, folder: Path | None = None) -> list[Audi
     A night in which no file was touched since it was asked for last is not hashed again: years of nights are
     asked for at every publication.
     """
-    built = [table for table in load(folder) if layout.table(table, night).exists()]
+    suites = load(folder)
     known = _read_verdict(layout, night)
-    if known and known.seen == _seen(layout, night, folder):
+    if known and known.seen == _seen(layout, night, suites):
         return known.audits
+    built = [table for table in suites if layout.table(table, night).exists()]
     audits = [_current(layout, table, night, folder) for table in built]
-    seen = _seen(layout, night, folder)
+    seen = _seen(layout, night, suites)
     trace.write_json(layout.verdict(night), Verdict(seen=seen, audits=audits))
     return audits
 
@@ -152,9 +153,8 @@ def _read_verdict(layout: Layout, night: date) -> Verdict | None:
         return None
 
 
-def _seen(layout: Layout, night: date, folder: Path | None) -> dict[str, str]:
+def _seen(layout: Layout, night: date, suites: Mapping[str, Suite]) -> dict[str, str]:
     """Size and last change of the night's tables and audits, and the hash of each suite."""
-    suites = load(folder)
     tables = {
         name: layout.table(name, night) for name in {*suites, *(one for s in suites.values() for one in s.reads)}
     }
