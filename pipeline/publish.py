@@ -10,7 +10,20 @@ from pathlib import Path
 
 import polars as pl
 
-from pipeline import charts, checks, expiry, ledger, progress, quality, releases, renewal, site, tables, warehouse
+from pipeline import (
+    charts,
+    checks,
+    expiry,
+    ledger,
+    progress,
+    quality,
+    releases,
+    renewal,
+    site,
+    tables,
+    warehouse,
+    warehouse_increment,
+)
 from pipeline import dictionary as dictionaries
 from pipeline.dictionary import markdown
 from pipeline.errors import TokenclockError
@@ -94,7 +107,7 @@ def released(layout: Layout) -> tuple[dict[str, warehouse.Extra], dict[str, list
 def publish_warehouse(layout: Layout) -> Published:
     """Audit every staged night that has changed, then publish those without a critical failure."""
     staged = tables.nights(layout)
-    refused = renewal.renew(layout, staged)
+    refused = renewal.renew(layout, sorted(set(staged) - warehouse_increment.settled(layout, staged)))
     audits, held = [], {night: [why] for night, why in refused.items()}
     for done, night in enumerate(staged):
         if night in held:

@@ -100,6 +100,7 @@ def _content(hashes: Mapping[tuple[str, date], str]) -> str:
 def _build(path: Path, layout: Layout, nights: Sequence[date], extras: Mapping[str, Extra]) -> dict[str, int]:
     """Bring a copy of the published warehouse up to date, or build one anew where there is none fit for it."""
     now, made_by = increment.staged(layout, nights), increment.definitions(*sorted(extras))
+    increment.refuse_missing(layout, nights, now)
     is_copy = increment.copy(layout.warehouse, path, made_by)
     with duckdb.connect(path, config=sql.OFFLINE) as con:
         con.begin()  # one transaction: else each of hundreds of comments waits for the disk

@@ -47,10 +47,19 @@ class Brought:
 
 def staged(layout: Layout, nights: Sequence[date]) -> Staged:
     """The files that a warehouse of these nights is filled from, as they are now."""
-    names = tables.tables()
-    found = {(name, night): layout.table(name, night) for night in nights for name in names}
-    known = {key: path.stat() for key, path in found.items() if path.exists() or not renewal.is_kept(layout, *key)}
+    found = ((name, night, layout.table(name, night)) for night in nights for name in tables.tables())
+    known = {(name, night): path.stat() for name, night, path in found if path.exists()}
     return {key: (of.st_size, of.st_mtime_ns) for key, of in known.items()}
+
+
+def refuse_missing(layout: Layout, nights: Sequence[date], now: Staged) -> None:
+    """Raise where a table of a night is not there and should be."""
+    for night in nights:
+        for name in tables.tables():
+            if (name, night) not in now and not renewal.is_kept(layout, name, night):
+                raise StagedError(
+                    f"{layout.table(name, night)}: missing; build the night anew: tokenclock build --night {night}"
+                )
 
 
 def definitions(*words: object) -> str:
@@ -61,6 +70,32 @@ def definitions(*words: object) -> str:
     for one in sql.definitions():
         whole.update(f"{one}".encode())
     return whole.hexdigest()
+
+
+def settled(layout: Layout, nights: Sequence[date]) -> set[date]:
+    """The nights that are published as they are staged now, by the tables of today: nothing of them has changed."""
+    if not layout.warehouse.exists():
+        return set()
+    now = staged(layout, nights)
+    try:
+        with duckdb.connect(layout.warehouse, read_only=True, config=sql.OFFLINE) as con:
+            before = _remembered(con)
+            is_of_today = con.execute("SELECT schemas FROM internal.state").fetchall() == [(_schemas(),)]
+    except duckdb.Error:  # of another version, or damaged
+        return set()
+    changed = {night for (name, night) in {*before, *now} if before.get((name, night)) != now.get((name, night))}
+    return set(nights) - changed if is_of_today else set()
+
+
+def _remembered(con: duckdb.DuckDBPyConnection) -> Staged:
+    rows = con.execute("SELECT table_name, night, size, changed_ns FROM internal.staged").fetchall()
+    return {(name, night): (size, changed) for name, night, size, changed in rows}
+
+
+def _schemas() -> str:
+    """A hash of the columns, types and version of all tables: a staged file of others is not of today."""
+    known = {name: tables.empty(name).schema for name in tables.tables()}
+    return hashlib.sha256(f"{tables.SCHEMA_VERSION} {known}".encode()).hexdigest()
 
 
 def copy(published: Path, aside: Path, made_by: str) -> bool:
@@ -99,7 +134,7 @@ def _append(con: duckdb.DuckDBPyConnection, layout: Layout, name: str, night: da
     """Add a staged night to a table."""
     if not tables.is_of_today(layout, name, night) and not renewal.is_kept(layout, name, night):
         raise StagedError(
-            f"{layout.table(name, night)}: missing, or staged by another version of tokenclock; "
+            f"{layout.table(name, night)}: staged by another version of tokenclock; "
             f"build the night anew: tokenclock build --night {night}"
         )
     con.execute(
@@ -117,7 +152,9 @@ def _delete(con: duckdb.DuckDBPyConnection, name: str, night: date, *, by_reques
 def begin(con: duckdb.DuckDBPyConnection) -> None:
     """In a new warehouse, make room for what it remembers of itself."""
     con.execute("CREATE SCHEMA internal").fetchall()
-    con.execute("CREATE TABLE internal.state (made_by VARCHAR, replaced BIGINT, kept BIGINT)").fetchall()
+    con.execute(
+        "CREATE TABLE internal.state (made_by VARCHAR, schemas VARCHAR, replaced BIGINT, kept BIGINT)"
+    ).fetchall()
     con.register("incoming", pl.DataFrame(schema=_STAGED))
     con.execute("CREATE TABLE internal.staged AS SELECT * FROM incoming").fetchall()
     con.unregister("incoming")
@@ -128,7 +165,8 @@ def remember(con: duckdb.DuckDBPyConnection, now: Staged, made_by: str, brought:
     row = con.execute("SELECT coalesce(sum(replaced), 0) FROM internal.state").fetchone()
     replaced = brought.replaced + (int(row[0]) if row else 0)
     con.execute("DELETE FROM internal.state").fetchall()
-    con.execute("INSERT INTO internal.state VALUES (?, ?, ?)", [made_by, replaced, kept]).fetchall()
+    state = [made_by, _schemas(), replaced, kept]
+    con.execute("INSERT INTO internal.state VALUES (?, ?, ?, ?)", state).fetchall()
     rows = [(*key, *of, brought.hashes[key]) for key, of in now.items()]
     con.register("incoming", pl.DataFrame(rows, schema=_STAGED, orient="row"))
     con.execute("CREATE OR REPLACE TABLE internal.staged AS SELECT * FROM incoming").fetchall()

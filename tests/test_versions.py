@@ -11,6 +11,7 @@ import pytest
 from pipeline import cli, publish, tables, trace, warehouse
 from pipeline.query import run
 from pipeline.trace import TraceError
+from pipeline.warehouse_increment import StagedError
 from tests import nights, streams
 
 NIGHT, OTHER = streams.NIGHT, date(2026, 11, 23)
@@ -120,7 +121,7 @@ def test_an_old_night_whose_traces_are_gone_is_held_back_with_the_cure_and_loses
 
 def test_a_warehouse_is_never_filled_from_an_old_night(built):
     restage(built, "ttft", pl.read_parquet(built.table("ttft", NIGHT)).drop("ttft_cold_ms"))
-    with pytest.raises(warehouse.WarehouseError, match=f"tokenclock build --night {NIGHT}"):
+    with pytest.raises(StagedError, match=f"tokenclock build --night {NIGHT}"):
         warehouse.publish(built, [NIGHT], {})
     assert not built.warehouse.exists()
 

@@ -133,3 +133,14 @@ def test_where_much_was_replaced_the_next_one_is_built_anew_and_compact(several,
 def test_a_definition_is_every_word():
     assert increment.definitions(["a"]) == increment.definitions(["a"])
     assert increment.definitions(["a"]) != increment.definitions(["b"])
+
+
+def test_a_night_is_settled_until_a_file_of_it_changes(several):
+    assert increment.settled(several, NIGHTS) == set()
+    warehouse.publish(several, NIGHTS[:3], extras())
+    assert increment.settled(several, NIGHTS) == set(NIGHTS[:3])
+    trace.write_parquet(pl.read_parquet(several.table("ttft", NIGHTS[1])), several.table("ttft", NIGHTS[1]))
+    several.table("limits", NIGHTS[2]).unlink()
+    assert increment.settled(several, NIGHTS) == {NIGHTS[0]}
+    with pytest.raises(increment.StagedError, match=r"limits.*missing; build the night anew"):
+        warehouse.publish(several, NIGHTS[:3], extras())
