@@ -6,16 +6,17 @@ means rewriting every line behind its entry, and with them the head: the hash of
 and anybody may note down. Appended to by one process at a time; a line that a crash cut short is cut off.
 """
 
+import fcntl
 import hashlib
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 import polars as pl
-from filelock import FileLock
 
 from pipeline import trace
 from pipeline.errors import TokenclockError
@@ -62,9 +63,23 @@ def enter(traces: Path, files: Mapping[str, str]) -> None:
 
     Never refuses to go on from a ledger that was tampered with: a night is worth more, and `read` will tell.
     """
-    traces.mkdir(parents=True, exist_ok=True)
-    with FileLock(traces / f".{NAME}.lock"):  # a collection here, and what one elsewhere sends home
+    with _alone(traces):
         _enter(traces, files)
+
+
+@contextmanager
+def _alone(traces: Path) -> Iterator[None]:
+    """Hold the ledger against a collection here, and against what one elsewhere sends home."""
+    try:
+        traces.mkdir(parents=True, exist_ok=True)
+        folder = os.open(traces, os.O_RDONLY)
+    except OSError as error:
+        raise _cannot_be_written(traces / NAME, error) from error
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
 
 
 def _enter(traces: Path, files: Mapping[str, str]) -> None:
@@ -156,6 +171,10 @@ def _append(path: Path, fresh: bytes) -> None:
                 rest = rest[file.write(rest) :]
             os.fsync(file.fileno())
     except OSError as error:
-        raise trace.DiskError(
-            f"{path}: cannot be written ({trace.reason(error)}); make room on that disk, or mend it, and run again"
-        ) from error
+        raise _cannot_be_written(path, error) from error
+
+
+def _cannot_be_written(path: Path, error: OSError) -> trace.DiskError:
+    return trace.DiskError(
+        f"{path}: cannot be written ({trace.reason(error)}); make room on that disk, or mend it, and run again"
+    )

@@ -65,7 +65,7 @@ def evaluated(sensor_name, instance, result):
 def test_alerts_are_off_until_the_environment_names_a_channel(layout, monkeypatch):
     def statuses():
         found = defs().get_repository_def().sensor_defs
-        return {one.name: one.default_status for one in found}
+        return {one.name: one.default_status for one in found if one.name != "inbox"}
 
     assert set(statuses().values()) == {dg.DefaultSensorStatus.STOPPED}
     monkeypatch.setenv("TOKENCLOCK_ALERT_WEBHOOK", "http://127.0.0.1:9")

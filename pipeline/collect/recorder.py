@@ -169,13 +169,20 @@ def _trace(job: Job, facts: dict[str, Any], recording: Recording) -> Trace:
         "body_bytes": recording.body_bytes,
         "clock_source": recording.clock_source,
     }
-    at, user = (np.array(stamps, np.int64) - (sent or 0) for stamps in (recording.stamps_ns, recording.user_ns))
-    wire = np.array(recording.wire_bytes, np.int64)
+    at, user = (_packed(stamps, sent or 0) for stamps in (recording.stamps_ns, recording.user_ns))
+    wire = _packed(recording.wire_bytes, 0)
     payloads, recording.payloads = recording.payloads, []  # handed over: parser and recording hold each other
     kept = redaction.payloads(payloads, job.key)
     if kept is not payloads:
         request["error"] = "; ".join(filter(None, [request["error"], redaction.NOTE]))
-    return Trace(request, Reads(at.tobytes(), user.tobytes(), wire.tobytes(), kept))
+    return Trace(request, Reads(at, user, wire, kept))
+
+
+def _packed(numbers: list[int], origin: int) -> bytes:
+    """Numbers from an origin on as int64, a quarter of their size in a list, which is let go of."""
+    found = np.array(numbers, np.int64) - origin
+    numbers.clear()
+    return found.tobytes()
 
 
 def _is_kept(name: str) -> bool:

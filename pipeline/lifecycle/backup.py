@@ -15,10 +15,9 @@ from typing import Any, BinaryIO
 
 import msgspec
 import pyarrow as pa
-from filelock import Timeout
 
 from pipeline import __version__, ledger
-from pipeline.collect.night import alone
+from pipeline.collect.night import CollectError, alone
 from pipeline.layout import Layout
 from pipeline.lifecycle.archive import (
     DAGSTER,
@@ -81,7 +80,7 @@ def backup(layout: Layout, path: Path, *, with_dagster: bool = False, overwrite:
             os.fsync(file.fileno())
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         aside.replace(path)
-    except Timeout:
+    except CollectError:
         raise ArchiveError(f"{layout.traces}: a collection is running; wait for its end") from None
     except (OSError, pa.ArrowException, tarfile.TarError) as error:
         raise ArchiveError(

@@ -10,10 +10,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-from filelock import Timeout
-
 from pipeline import expiry, ledger, tables, trace
-from pipeline.collect.night import alone
+from pipeline.collect.night import CollectError, alone
 from pipeline.errors import TokenclockError
 from pipeline.layout import Layout
 from pipeline.plan import Plan
@@ -64,7 +62,7 @@ def sweep(layout: Layout, plan: Plan, today: date, *, apply: bool = False) -> Sw
     try:
         with alone(layout.traces, 0.0):
             return Swept(rule, apply, [_expire(layout, one, rule) for one in due])
-    except Timeout:
+    except CollectError:
         raise GcError(f"{layout.traces}: a collection is running; wait for its end") from None
 
 

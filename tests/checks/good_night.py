@@ -119,7 +119,9 @@ def _manifest() -> trace.Manifest:
     """As much of a manifest as tables of runs need beside `runs`."""
     gpu = {"name": "NVIDIA H100 80GB HBM3", "power_limit_mw": 700_000, "sm_clock_max_mhz": 1980}
     sampling = {"rate_hz": 10.0, "sampler_cpu_share": 0.03, "missing": {}}
-    return streams.manifest(RUN, night=NIGHT, hardware={"gpus": [gpu], "sampling": sampling})
+    free = {"usd_per_million_input": 0.0, "usd_per_million_output": 0.0, "price_source": "our own engine"}
+    about = streams.target("embedded", **free)
+    return streams.manifest(RUN, night=NIGHT, target=about, hardware={"gpus": [gpu], "sampling": sampling})
 
 
 def _traced(only: Collection[int]) -> pl.DataFrame:

@@ -3,7 +3,7 @@ from email.utils import format_datetime
 
 import pytest
 
-from pipeline import trace
+from pipeline import tables, trace
 from pipeline.collect import night as nights
 from pipeline.collect import retry
 from pipeline.tables import events as event_table
@@ -58,7 +58,7 @@ def derived(layout, tmp_path, script, **more):
     recorded = Recorded.load(layout.traces, nights.tonight())
     events = event_table.build(recorded)
     made = requests.build(recorded, events)
-    (total,) = throughput.build(runs.build(recorded), made, events).to_dicts()
+    (total,) = throughput.build(runs.build(recorded), made, events, tables.empty("hardware")).to_dicts()
     return manifest, made.to_dicts(), total
 
 
