@@ -7,7 +7,7 @@ import polars as pl
 from pipeline import publish, tables, trace, warehouse
 from pipeline.checks import Audit, Result
 from pipeline.layout import Layout
-from tests.questions import traces
+from tests.questions import probes, traces
 
 OLDER = [traces.BEFORE - timedelta(days=days) for days in range(12, 0, -1)]
 BETWEEN = [traces.LAST - timedelta(days=days) for days in (3, 2, 1)]
@@ -17,6 +17,7 @@ def stage(layout: Layout) -> list[date]:
     """Build the two nights; of the nights around them keep summaries alone, like the night they resemble."""
     for night in (traces.BEFORE, traces.LAST):
         traces.record(layout, night)
+        probes.record(layout, night)
         publish.build_night(layout, night)
     for like, others in ((traces.BEFORE, OLDER), (traces.LAST, BETWEEN)):
         for name in tables.tables():

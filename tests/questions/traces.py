@@ -1,22 +1,23 @@
 """The fixed traces that every worked question is asked of: two nights a week apart, by hand, to the nanosecond.
 
-alpha is cheap and answers late; beta is fast and dear, brings three tokens an event and its usage late; gamma is an
-engine of our own at three levels of load; delta has no key. Evenings are slower, first requests open a connection,
-some requests fail, and in the second night beta has become slow.
+Evenings are slower, first requests open a connection, some requests fail, and in the second night beta has become
+slow. Who is asked is in `subjects`; what they say to the questions of a probe in `probes`.
 """
 
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 from typing import Any
 
+import msgspec
 import polars as pl
 
 from pipeline import trace
 from pipeline.layout import Layout
 from tests import nights, streams
+from tests.questions import samples
+from tests.questions.subjects import ENGINE, OVERLOAD, SLOTS, Subject, subjects, words
 from tests.streams import DONE, ERROR, MS, ROLE, chunk
 
 BEFORE, LAST = date(2026, 11, 17), date(2026, 11, 24)
@@ -24,22 +25,8 @@ ROUNDS = {1: ("02:00", 1.0), 2: ("10:00", 1.05), 3: ("18:00", 1.4)}  # when, and
 JITTER_MS = (0, 6, -4, 11, 2, -7, 3)
 SLO = {"ttft_ms": 330, "tpot_ms": 20}
 
-
-@dataclass(frozen=True)
-class Subject:
-    """A target and how it answers: times of a request that is alone, tokens, tokens an event, when usage comes."""
-
-    target: trace.Target
-    ttft_ms: float
-    tpot_ms: float
-    tokens: int
-    tokens_an_event: int = 1
-    usage_after_ms: float = 20
-    loads: Mapping[str, int] = field(default_factory=lambda: {"single": 1})
-    failures: Mapping[tuple[int, int], str] = field(default_factory=dict)  # (round, index) → how
-    slower: float = 1.0  # in the last night
-    headers: Mapping[str, str] = field(default_factory=dict)
-    said: Mapping[str, float] = field(default_factory=dict)
+Exchange = tuple[dict[str, Any], list[dict[str, Any]]]
+"""A request and its reads, as rows."""
 
 
 @dataclass(frozen=True)
@@ -60,51 +47,13 @@ class Run:
     def is_open(self) -> bool:
         return self.scenario == "open"
 
+    @property
+    def requests(self) -> int:
+        """Requests to be measured: twelve, or as many of each stream as tell what its load does."""
+        return 12 if self.is_open else (3 if self.at_once > SLOTS else 6) * self.at_once
+
     def failure(self, index: int) -> str | None:
         return self.subject.failures.get((self.round, index)) if self.scenario == "single" else None
-
-
-def subjects(tokenizer: str) -> list[Subject]:
-    hosted = {"family": "llama-8b", "model": "llama-3.1-8b", "model_title": "Llama 3.1 8B"}
-    alpha = streams.target(
-        "alpha", title="Alpha", provider="alpha", usd_per_million_input=0.05, usd_per_million_output=0.08,
-        price_source="made up", tokenizer=tokenizer, **hosted,
-    )  # fmt: skip
-    beta = streams.target(
-        "beta", title="Beta", provider="beta", usd_per_million_input=0.4, usd_per_million_output=0.9,
-        price_source="made up", **hosted,
-    )  # fmt: skip
-    gamma = streams.target(
-        "gamma", title="Gamma", kind="local", provider="local", engine="vllm", hardware="NVIDIA H100 80GB HBM3",
-        precision="bf16", **hosted,
-    )  # fmt: skip
-    limits = {
-        "x-ratelimit-limit-requests": "14400", "x-ratelimit-remaining-requests": "14000",
-        "x-ratelimit-reset-requests": "2m0s", "x-groq-region": "yul",
-    }  # fmt: skip
-    return [
-        Subject(
-            alpha, 240, 14, 24, failures={(2, 3): "refused", (3, 5): "in_band_error"}, headers=limits,
-            said={"queue_time": 0.02, "prompt_time": 0.15, "completion_time": 0.33, "total_time": 0.48},
-        ),
-        Subject(
-            beta, 120, 12, 25, 3, 400, {"single": 1, "open": 8}, slower=1.5,
-            failures={(1, 4): "truncated", (3, 2): "not_connected"},
-        ),
-        Subject(gamma, 60, 8, 20, loads={"sweep-1": 1, "sweep-4": 4, "sweep-16": 16}),
-    ]  # fmt: skip
-
-
-def words(folder: Path) -> str:
-    """A tokenizer for which every word of these streams is a token."""
-    path = folder / "tokenizer.json"
-    model = {"type": "WordLevel", "vocab": {"one": 0, "two": 1, "?": 2}, "unk_token": "?"}
-    parts = dict.fromkeys(("normalizer", "post_processor", "decoder"))
-    split = {"type": "WhitespaceSplit"}
-    path.write_text(
-        json.dumps({"version": "1.0", "added_tokens": [], **parts, "pre_tokenizer": split, "model": model})
-    )
-    return f"hf:{path}"
 
 
 def record(layout: Layout, night: date) -> None:
@@ -113,7 +62,7 @@ def record(layout: Layout, night: date) -> None:
     known = subjects(words(layout.data))
     for subject in known:
         for scenario, at_once in subject.loads.items():
-            for number in ROUNDS:
+            for number in ROUNDS if scenario != OVERLOAD else (1,):
                 _record(layout, Run(subject, night, scenario, at_once, number))
     delta = streams.target("delta", title="Delta", family="llama-8b", reason="set DELTA_API_KEY in the environment")
     nights.take_census(layout, night, [*(one.target for one in known), delta])
@@ -130,27 +79,39 @@ def _calibrate(layout: Layout, night: date, number: int, streams_at_once: int) -
 
 def _record(layout: Layout, run: Run) -> None:
     target, rows = run.subject.target, list(_requests(run))
-    requests = pl.DataFrame([request for request, _ in rows], schema=trace.REQUESTS)
-    reads = pl.DataFrame([read for _, of_one in rows for read in of_one], schema=trace.READS)
-    folder = trace.run_folder(layout.traces, run.night, target.name, run.id)
-    folder.mkdir(parents=True)
     kind = {"kind": "open", "rate_req_s": 8.0, "arrivals": "constant"} if run.is_open else {"kind": "closed"}
     sweep = {"sweep": "sweep"} if run.scenario.startswith("sweep") else {}
     manifest = streams.manifest(
         run.id, night=run.night, workload="chat", scenario=run.scenario, round=run.round, concurrency=run.at_once,
         target=target, requests_planned=len(rows) - 1, warmup_planned=1, requests_recorded=len(rows),
         load={"scenario": {**kind, **sweep}, "workload": {"unique_prompts": True}, "slo": SLO},
-        engine={"name": "vllm", "version": "0.33.0"} if target.engine else None,
+        engine=ENGINE if target.engine else None, hardware=samples.facts(target.kind),
         started_at=f"{run.night}T{ROUNDS[run.round][0]}:00+00:00",
-        files=trace.write_run(folder, [(requests, reads)]),
     )  # fmt: skip
-    trace.write_json(folder / "manifest.json", manifest)
+    is_ours = target.kind == "local"
+    write(layout, manifest, rows, samples.gpu(run.id, run.at_once, run.round) if is_ours else None)
 
 
-def _requests(run: Run) -> Iterator[tuple[dict[str, Any], list[dict[str, Any]]]]:
-    """A warm-up, then six requests of each stream (closed), or one each 125 ms (open)."""
+def write(
+    layout: Layout, manifest: trace.Manifest, rows: list[Exchange], sampled: pl.DataFrame | None = None
+) -> None:
+    """Write a run: its requests and reads, what was sampled beside, and the manifest that vouches for them."""
+    requests = pl.DataFrame([request for request, _ in rows], schema=trace.REQUESTS)
+    reads = pl.DataFrame([read for _, of_one in rows for read in of_one], schema=trace.READS)
+    folder = trace.run_folder(layout.traces, manifest.night, manifest.target.name, manifest.run_id)
+    folder.mkdir(parents=True)
+    files = trace.write_run(folder, [(requests, reads)])
+    if sampled is not None:
+        path = folder / "hardware.parquet"
+        trace.write_parquet(sampled, path)
+        files[path.name] = trace.File(trace.sha256(path), sampled.height)
+    trace.write_json(folder / "manifest.json", msgspec.structs.replace(manifest, files=files))
+
+
+def _requests(run: Run) -> Iterator[Exchange]:
+    """A warm-up, then requests of each stream one after the other (closed), or one each 125 ms (open)."""
     free = [1000.0] * run.at_once  # when each stream may ask again, ms from the anchor
-    for index in range(1 + (12 if run.is_open else 6 * run.at_once)):
+    for index in range(1 + run.requests):
         script, end_ms = _answer(run, index)
         scheduled = 1000 + 125 * index if run.is_open else free[index % run.at_once]
         sent = round((scheduled + (1.5 * (index % 3) if run.is_open else 0)) * MS)
@@ -196,15 +157,17 @@ def _answer(run: Run, index: int) -> tuple[list[tuple[float, bytes]], float]:
     """What came back and when, ms from sent, and when the body ended."""
     subject, failure = run.subject, run.failure(index)
     slower = subject.slower if run.night == LAST else 1.0
-    load = 1 + 0.12 * (run.at_once - 1)
+    at_work = min(run.at_once, SLOTS)
+    load = 1 + 0.12 * (at_work - 1)
     evening = ROUNDS[run.round][1] if subject.target.kind == "hosted" else 1.0
     first = (subject.ttft_ms * slower * evening + JITTER_MS[index % 7] + (index % 5)) * load
-    step = subject.tpot_ms * subject.tokens_an_event * (1 + 0.05 * (run.at_once - 1)) * (1 + 0.01 * (index % 3))
+    step = subject.tpot_ms * subject.tokens_an_event * (1 + 0.05 * (at_work - 1)) * (1 + 0.01 * (index % 3))
     if failure == "refused":
         return [(12.0, b'{"error":{"message":"rate limit reached","code":"rate_limit"}}')], 12.0
     if failure == "not_connected":
         return [], 3000.0
     events = (subject.tokens - 1) // subject.tokens_an_event
+    first += (run.at_once / at_work - 1) * (first + step * events)  # until a slot is free
     body = [(first / 2, ROLE), (first, chunk("one"))]
     body += [(first + step * n, chunk(" two" * subject.tokens_an_event)) for n in range(1, events + 1)]
     last = body[-1][0]
