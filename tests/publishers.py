@@ -2,10 +2,13 @@
 
 import time
 from datetime import date, timedelta
+from functools import cache
 from multiprocessing.connection import Connection
+from pathlib import Path
 
 import polars as pl
 
+from pipeline import publish as publication
 from pipeline import tables, trace, warehouse
 from pipeline.layout import Layout
 
@@ -30,10 +33,16 @@ def stage(layout: Layout) -> None:
             trace.write_parquet(frame, layout.table(name, night))
 
 
+@cache
+def _beside() -> dict[str, warehouse.Extra]:
+    nobody = Layout(Path("nowhere"), Path("nowhere"))
+    return publication.beside(nobody, [], [], publication.released(nobody)[0])
+
+
 def publish_once(layout: Layout, nights: int) -> None:
     """Publish so many nights, and say in every table how many."""
     marked = warehouse.Extra("One row a night", pl.DataFrame({"n": range(nights)}), {"n": "Its number"})
-    extras = {"first_extra": marked, "last_extra": marked}
+    extras = {"first_extra": marked, **_beside(), "last_extra": marked}
     warehouse.publish(layout, tables.nights(layout)[:nights], extras)
 
 
