@@ -26,7 +26,7 @@ SELECT table_name, comment FROM duckdb_tables() WHERE schema_name = 'main' ORDER
 
 COLUMNS = """
 SELECT table_name, column_name, data_type, comment FROM duckdb_columns()
-WHERE NOT internal ORDER BY table_name, column_index
+WHERE NOT internal AND schema_name = 'main' ORDER BY table_name, column_index
 """
 
 Columns = dict[str, list[tuple[str, str, str | None]]]

@@ -3,6 +3,7 @@
 import os
 
 import pytest
+from filelock import FileLock
 from hypothesis import settings
 
 from pipeline.layout import Layout
@@ -26,8 +27,15 @@ def layout(tmp_path, monkeypatch):
 
 @pytest.fixture(scope="session")
 def fixed(tmp_path_factory):
-    """The warehouse of the fixed traces, for tests that only read it."""
+    """The warehouse of the fixed traces, for tests that only read it: made once for all workers."""
     from tests.questions.published import published
 
-    folder = tmp_path_factory.mktemp("fixed")
-    return published(Layout(folder / "data", folder / "site"))
+    worker = os.environ.get("PYTEST_XDIST_WORKER")
+    shared = tmp_path_factory.getbasetemp().parent if worker else tmp_path_factory.getbasetemp()
+    folder = shared / "fixed"
+    layout = Layout(folder / "data", folder / "site")
+    with FileLock(shared / "fixed.lock"):
+        if not (folder / "done").exists():
+            published(layout)
+            (folder / "done").touch()
+    return layout

@@ -16,8 +16,8 @@ from pipeline import publish, sql, tables, warehouse
 from pipeline.query import run
 
 RELATIONS = """
-SELECT table_name, column_name, data_type, comment FROM duckdb_columns() WHERE NOT internal AND schema_name = 'main'
-ORDER BY table_name, column_index
+SELECT table_name, column_name, data_type, comment FROM duckdb_columns()
+WHERE NOT internal AND schema_name = 'main' ORDER BY table_name, column_index
 """
 MACROS = "SELECT function_name, comment FROM duckdb_functions() WHERE NOT internal ORDER BY function_name"
 

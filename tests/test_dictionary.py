@@ -67,6 +67,15 @@ def test_whatever_refers_to_a_table_finds_its_row_there(fixed, known):
         assert lost.is_empty(), f"{name} → {hub}: {lost.row(0)}"
 
 
+def test_what_was_released_refers_to_what_was_released_with_it(known):
+    refers = dictionary.references(known)
+    assert (refers["hardware"], refers["released_hardware"]) == ("runs", "released_runs")
+    assert (refers["runs"], refers["released_runs"]) == ("targets", "released_targets")
+    assert "released_targets" not in refers
+    (one,) = [one for one in known.relations if one.name == "released_knees"]
+    assert one.key == ("release", "night", "target", "workload", "sweep")
+
+
 @pytest.mark.parametrize(
     ("table", "column", "unit"),
     [
@@ -79,6 +88,9 @@ def test_whatever_refers_to_a_table_finds_its_row_there(fixed, known):
         ("summary", "success_rate", "1"),
         ("cost", "usd_per_million_input", "USD"),
         ("targets", "title", ""),
+        ("hardware", "power_mean_w", "W"),
+        ("hardware", "energy_j", "J"),
+        ("sweeps", "joules_per_token", "J"),
     ],
 )
 def test_a_column_has_the_unit_that_its_comment_or_its_name_says(known, table, column, unit):

@@ -27,17 +27,20 @@ WHERE NOT internal AND schema_name = 'main' ORDER BY table_name, column_index
 
 _UNITS = {
     "_ns": "ns", "_us": "µs", "_ms": "ms", "_s": "s", "_tok_s": "tok/s", "_req_s": "req/s", "_bytes": "bytes",
-    "_bytes_s": "bytes/s", "_usd": "USD", "_at": "UTC", "_share": "1", "_rate": "1", "_hz": "Hz", "_pct": "%",
+    "_bytes_s": "bytes/s", "_usd": "USD", "_at": "UTC", "_share": "1", "_rate": "1", "_hz": "Hz", "_mhz": "MHz",
+    "_pct": "%", "_w": "W", "_j": "J", "_joules_per_token": "J", "_temperature_max_c": "°C",
 }  # fmt: skip
 _OF_THE_ROW = re.compile(r"(p\d+|mean|std|value|before|after|difference|limit)(_low|_high)?")
 _STATED = re.compile(r" ?\[([^\]]+)\]$")
 _KEY = re.compile(r"\bKey\b(?: with ([\w, ]+))?")
+_RELEASED, _RELEASE = "released_", "release"
 
 HUBS = {
     "events": ("request_id", "event_index"), "requests": ("request_id",), "runs": ("run_id",),
-    "targets": ("night", "target"),
+    "targets": ("night", "target"), "released_runs": ("release", "run_id"),
+    "released_targets": ("release", "night", "target"),
 }  # fmt: skip
-"""Tables that others refer to, and the columns by which; the nearest first."""
+"""Tables that others refer to, and the columns by which; the nearest first. Releases are among themselves."""
 
 
 @dataclass(frozen=True)
@@ -110,8 +113,14 @@ def _relation(name: str, title: str, columns: tuple[Column, ...], view: sql.Defi
 
 
 def _key(name: str, columns: tuple[Column, ...]) -> tuple[str, ...]:
-    """What tells the rows of a table apart: as its checks say, else as its comments do."""
+    """What tells the rows of a table apart: as its checks say, else as its comments do.
+
+    Of a table of releases: the release, and what tells the rows of the table apart that it is made like.
+    """
     names = [column.name for column in columns]
+    if name.startswith(_RELEASED) and _RELEASE in names:
+        others = tuple(column for column in columns if column.name != _RELEASE)
+        return (_RELEASE, *_key(name.removeprefix(_RELEASED), others))
     path = shipped("expectations") / f"{name}.json"
     if path.exists():
         stated: dict[str, Any] = json.loads(path.read_text("utf-8"))
@@ -130,7 +139,8 @@ def references(this: Dictionary) -> dict[str, str]:
     found = {}
     for one in this.relations:
         names = {column.name for column in one.columns}
-        hubs = [hub for hub, key in HUBS.items() if hub != one.name and set(key) <= names]
+        ours_or_not = {hub: key for hub, key in HUBS.items() if (_RELEASE in key) == (_RELEASE in names)}
+        hubs = [hub for hub, key in ours_or_not.items() if hub != one.name and set(key) <= names]
         if one.kind == "table" and hubs:
             found[one.name] = hubs[0]
     return found

@@ -1,4 +1,5 @@
 -- One row a level of a sweep, ours and the releases', with names for a chart: throughput of the system against speed of each user, by GPU where their number is known. The knee is marked.
+-- is_knee: True at the level of the sweep's knee: the next one brings hardly more throughput
 WITH every AS (
     SELECT NULL::VARCHAR AS release, * FROM sweeps
     UNION ALL BY NAME SELECT * FROM released_sweeps

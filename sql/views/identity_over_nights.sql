@@ -1,4 +1,9 @@
 -- One row a night, target, probe and prompt: how far the answer is that of the last night before it with the same prompts; 1 is the same text.
+-- previous_night: The last night before in which it answered the same prompts
+-- previous_model_id: The id that was asked for then
+-- chars: Characters of the longer of the two answers
+-- prefix_chars: Characters that both answers begin with
+-- share: prefix_chars / chars; 1 is the same text [1]
 WITH answers AS (
     SELECT
         night, target, model, family, provenance, probe, prompts_sha256, prompt_index, model_id,

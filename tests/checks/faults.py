@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime
 from typing import Any
 
-from .good_night import MS, Night
+from .good_night import MS, RUN, Night
 
 Fault = Callable[[Night], None]
 REFUSED = 11  # row of the refused request
@@ -444,6 +444,35 @@ SPEND = {
     "requests_belong": plant("spend", {**BILL, "requests_sent": 1}),
 }
 
+TRACE_FILES = {
+    "rows_exist": empty("trace_files"),
+    "one_row_per_run_and_file": twice("trace_files"),
+    "one_row_per_path": put("trace_files", path=f"night=2026-11-03/target=embedded/{RUN}/hardware.parquet"),
+    "sha256_is_known": put("trace_files", sha256=None),
+    "sha256_is_one": put("trace_files", sha256="5A" * 32),
+    "rows_are_counted": put("trace_files", row=0, rows=-1),
+    "every_run_is_whole": lose("trace_files"),
+    "manifest_alone_has_no_rows": put("trace_files", row=0, rows=None),
+    "path_follows_from_run": put("trace_files", target="another"),
+}
+
+SAID = {
+    "request_id": f"{RUN}/0000", "night": date(2026, 11, 3), "target": "a", "model": "m", "family": "f",
+    "provenance": "measured", "model_id": "m", "probe": "identity", "prompt_index": 0,
+    "prompts_sha256": "5a" * 32, "status": "complete", "content": "the sky is blue",
+}  # fmt: skip
+
+PROBE_ANSWERS = {
+    "one_row_per_request": plant("probe_answers", SAID, SAID),
+    "status_is_known": plant("probe_answers", {**SAID, "status": "broken_off"}),
+    "prompt_index_counts_from_zero": plant("probe_answers", {**SAID, "prompt_index": -1}),
+    "prompts_sha256_is_one": plant("probe_answers", {**SAID, "prompts_sha256": "5a"}),
+    "provenance_is_known": plant("probe_answers", {**SAID, "provenance": "guessed"}),
+    "says_something": plant("probe_answers", {**SAID, "content": None}),
+    "requests_are_in_no_metric": plant("probe_answers", {**SAID, "request_id": f"{RUN}/0001"}),
+    "one_probe_a_night": plant("probe_answers", SAID, {**SAID, "target": "b", "prompts_sha256": "a5" * 32}),
+}
+
 FAULTS = {
     f"{table}.{check}": fault
     for table, faults in {
@@ -473,6 +502,8 @@ FAULTS = {
         "targets": TARGETS,
         "planned_runs": PLANNED_RUNS,
         "spend": SPEND,
+        "trace_files": TRACE_FILES,
+        "probe_answers": PROBE_ANSWERS,
     }.items()
     for check, fault in faults.items()
 }

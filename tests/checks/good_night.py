@@ -31,6 +31,7 @@ KEYS = {
 }
 MS = 1_000_000
 SUCCESSES = range(1, 11)
+SHA256 = "5a" * 32  # of a file, whatever is in it
 
 
 @dataclass(frozen=True)
@@ -70,8 +71,11 @@ def good_night(only: Collection[int] = range(12)) -> Night:
     built = {name: frame.filter(pl.col("request_id").is_in(ids)) for name, frame in _recorded().items()}
     built["runs"] = _runs(only)
     built["calibration"] = _calibration()
-    built["identity"] = tables.empty("identity")
-    traced = replace(Recorded.nothing(), requests=_traced(only), samples=_samples(), manifests=[_manifest()])
+    built |= {name: tables.empty(name) for name in ("probe_answers", "identity")}
+    traced = replace(
+        Recorded.nothing(), requests=_traced(only), samples=_samples(), manifests=[_manifest()],
+        manifest_hashes={RUN: SHA256},
+    )  # fmt: skip
     for name in (
         "targets",
         "hardware",
@@ -93,6 +97,7 @@ def good_night(only: Collection[int] = range(12)) -> Night:
         "spend",
         "sweeps",
         "knees",
+        "trace_files",
     ):
         table = tables.tables()[name]
         built[name] = table.build(*(traced if one == tables.TRACE else built[one] for one in table.inputs))
@@ -119,9 +124,11 @@ def _manifest() -> trace.Manifest:
     """As much of a manifest as tables of runs need beside `runs`."""
     gpu = {"name": "NVIDIA H100 80GB HBM3", "power_limit_mw": 700_000, "sm_clock_max_mhz": 1980}
     sampling = {"rate_hz": 10.0, "sampler_cpu_share": 0.03, "missing": {}}
-    free = {"usd_per_million_input": 0.0, "usd_per_million_output": 0.0, "price_source": "our own engine"}
-    about = streams.target("embedded", **free)
-    return streams.manifest(RUN, night=NIGHT, target=about, hardware={"gpus": [gpu], "sampling": sampling})
+    files = {name: trace.File(SHA256, 12) for name in ("hardware.parquet", "reads.parquet", "requests.parquet")}
+    ours = streams.target("embedded", kind="local", provider="local")
+    return streams.manifest(
+        RUN, night=NIGHT, target=ours, hardware={"gpus": [gpu], "sampling": sampling}, files=files
+    )
 
 
 def _traced(only: Collection[int]) -> pl.DataFrame:
