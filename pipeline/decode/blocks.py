@@ -1,7 +1,6 @@
-"""Blocks of streams one by one, each kind decoded once: what is left where whole streams were cut.
+"""Blocks of streams one by one: by a skeleton met before, else as they stand, equal ones once.
 
-A kind is a block's skeleton. Of a stream whose `steady` values are known, these are taken out before a block is
-looked up, so that the blocks which open and end all streams of a server are the same.
+This is how a stream's skeleton is found, and the way of the blocks that its skeletons leave over.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,89 +10,97 @@ import msgspec
 import polars as pl
 
 from pipeline.decode.delta import Decode, Slots
-from pipeline.decode.meanings import STEADY, Meaning, Skeleton, as_it_stands, shared, skeleton_of
+from pipeline.decode.meanings import Meaning, Skeleton, as_it_stands, shared, skeleton_of
+
+FRAMED = pl.Schema({"response": pl.UInt32, "end": pl.Int64, "size": pl.Int64, "block": pl.String})
+"""A block of a body: whose, where the blank line behind it ends, its bytes, and what it is."""
+
+ROWS = pl.Schema({"response": pl.UInt32, "end": pl.Int64, "size": pl.Int64, "meaning": pl.Int32})
+"""An event: the same, and the number of its meaning."""
 
 NO_EVENT = -1
+_RECENT = 16  # Skeletons to try on a block before looking for its own.
 
-Own = tuple[tuple[str, bytes], ...]
+Own = Sequence[tuple[str, bytes]]
 """Columns with the values, as written, that are the block's own."""
 
 
-class Steady(NamedTuple):
-    """A value that a key has throughout a stream: what stands for it in a block, and with the key around it."""
+class Found(NamedTuple):
+    """A block's skeleton, the number of the meaning that all blocks of it share, and where its values stand."""
 
-    value: bytes
-    mark: bytes
-    written: bytes
-    emptied: bytes
+    skeleton: Skeleton
+    number: int
+    spans: Sequence[tuple[int, int]]
 
 
 class Blocks:
     """What blocks of one dialect say; `meanings` grows by what was not known."""
 
     def __init__(self, speak: Decode, slots: Slots, meanings: list[Meaning]) -> None:
-        self.slots = slots
+        self.steady = {key.encode() for key in slots.steady}
         self.meanings = meanings
+        self._slots = slots
         self._speak = speak
         self._shared: dict[Skeleton, int | None] = {}
-        self._known: dict[bytes, tuple[int, Own] | None] = {}
+        self._recent: list[tuple[Skeleton, int]] = []
+        self._seen: set[Skeleton] = set()
         self._alone: dict[bytes, int] = {}
 
-    def shared(self, skeleton: Skeleton) -> int | None:
-        """The number of the meaning that all blocks of a skeleton share, if they do."""
+    def find(self, block: bytes, *, again: bool = False) -> Found | None:
+        """The skeleton of a block, where all blocks of it say the same; with `again` only if it was met before."""
+        found = self._fit(block)
+        cut = None if found else skeleton_of(block, self._slots)
+        if cut and again and cut not in self._seen:
+            self._seen.add(cut)
+        elif cut and self._share(cut):
+            found = self._fit(block)
+        return found
+
+    def say(self, block: bytes) -> tuple[int, Own]:
+        """The number of a block's meaning, `NO_EVENT` where it is none, and its own values."""
+        if block in self._alone:
+            return self._alone[block], ()
+        if found := self.find(block, again=True):  # To decode it is cheaper than to probe for its skeleton.
+            filled = self.meanings[found.number].filled
+            return found.number, [(name, block[slice(*found.spans[hole])]) for name, hole in filled]
+        meaning = as_it_stands(block, self._speak)
+        self._alone[block] = self._numbered(meaning) if meaning else NO_EVENT
+        return self._alone[block], ()
+
+    def _fit(self, block: bytes) -> Found | None:
+        for at, (skeleton, number) in enumerate(self._recent):
+            spans = skeleton.spans(block)
+            if spans:
+                self._recent.insert(0, self._recent.pop(at))
+                return Found(skeleton, number, spans)
+        return None
+
+    def _share(self, skeleton: Skeleton) -> bool:
         if skeleton not in self._shared:
             meaning = shared(skeleton, self._speak)
             self._shared[skeleton] = meaning and self._numbered(meaning)
-        return self._shared[skeleton]
-
-    def say(self, block: bytes, emptied: bytes) -> tuple[int, Own]:
-        """The number of a block's meaning and its own values; `emptied` is the block without steady ones."""
-        if emptied not in self._known:
-            self._known[emptied] = self._by_skeleton(emptied)
-        return self._known[emptied] or (self.alone(block), ())
-
-    def alone(self, block: bytes) -> int:
-        """The number of the meaning of a block as it stands, `NO_EVENT` where it is none."""
-        if block not in self._alone:
-            meaning = as_it_stands(block, self._speak)
-            self._alone[block] = self._numbered(meaning) if meaning else NO_EVENT
-        return self._alone[block]
-
-    def _by_skeleton(self, emptied: bytes) -> tuple[int, Own] | None:
-        found = skeleton_of(emptied, self.slots)
-        if found is None or any(STEADY in part for part in found[0].fixed):
-            return None
-        skeleton, values = found
-        number = self.shared(skeleton)
-        if number is None:
-            return None
-        filled = ((name, values[hole], skeleton.holes[hole].key) for name, hole in self.meanings[number].filled)
-        return number, tuple((name, STEADY + key if value == STEADY else value) for name, value, key in filled)
+        number = self._shared[skeleton]
+        if number is not None:
+            self._recent = [(skeleton, number), *self._recent[: _RECENT - 1]]
+        return number is not None
 
     def _numbered(self, meaning: Meaning) -> int:
         self.meanings.append(meaning)
         return len(self.meanings) - 1
 
 
-def one_by_one(texts: pl.DataFrame, blocks: Blocks, steady: Mapping[int, Sequence[Steady]]) -> pl.DataFrame:
-    """Say what each block of `texts` says: a row an event, with columns for the events' own values."""
-    rows: list[tuple[int, int, int, int]] = []
+def one_by_one(framed: pl.DataFrame, blocks: Blocks) -> pl.DataFrame:
+    """Say what each block means: `ROWS`, with columns for the events' own values."""
+    numbers: list[int] = []
     owned: dict[str, dict[int, bytes]] = {}
-    for response, start, text in texts.with_columns(pl.col("text").cast(pl.Binary)).iter_rows():
-        known = () if STEADY in text else steady.get(response, ())
-        emptied, end = text, start
-        for one in known:
-            emptied = emptied.replace(one.written, one.emptied)
-        values = {one.mark: one.value for one in known}
-        for block, bare in zip(text.split(b"\n\n")[:-1], emptied.split(b"\n\n"), strict=False):
-            end += len(block) + 2
-            number, own = (blocks.alone(block), ()) if STEADY in block else blocks.say(block, bare)
-            if number != NO_EVENT:
-                for name, value in own:
-                    owned.setdefault(name, {})[len(rows)] = values.get(value, value)
-                rows.append((response, end, len(block), number))
-    columns = [pl.Series(name, _texts(found, len(rows)), pl.String) for name, found in owned.items()]
-    return pl.DataFrame(rows, schema=ROWS, orient="row").with_columns(columns)
+    for row, block in enumerate(framed["block"].cast(pl.Binary)):
+        number, own = blocks.say(block)
+        numbers.append(number)
+        for name, value in own:
+            owned.setdefault(name, {})[row] = value
+    columns = [pl.Series(name, _texts(found, framed.height), pl.String) for name, found in owned.items()]
+    rows = framed.drop("block").with_columns(pl.Series("meaning", numbers, pl.Int32), *columns)
+    return rows.filter(pl.col("meaning") != NO_EVENT)
 
 
 def _texts(found: Mapping[int, bytes], count: int) -> list[str | None]:
@@ -102,7 +109,3 @@ def _texts(found: Mapping[int, bytes], count: int) -> list[str | None]:
     for row, value in found.items():
         texts[row] = msgspec.json.decode(b'"%b"' % value, type=str) if b"\\" in value else value.decode()
     return texts
-
-
-ROWS = pl.Schema({"response": pl.UInt32, "end": pl.Int64, "size": pl.Int64, "meaning": pl.Int32})
-"""An event: whose, where it ends, bytes of its block, number of its meaning."""

@@ -29,10 +29,9 @@ STRING = rf'(?:[^"\\\x00-\x1f]|{_ESCAPE})+'
 NUMBER = r"[1-9][0-9]{0,14}"
 """A whole number in JSON, not zero, that every column of integers can hold."""
 
-STEADY = b"\x01"
-"""Stands in a block for the value that a key has throughout its stream; no JSON text has it."""
-
 MAX_HOLES = 8
+
+_PLAIN = re.compile(STRING.encode()), re.compile(NUMBER.encode())
 
 
 class Meaning(NamedTuple):
@@ -63,6 +62,20 @@ class Skeleton(NamedTuple):
         parts = [part + value for part, value in zip(self.fixed, values, strict=False)]
         return b"".join([*parts, self.fixed[-1]])
 
+    def spans(self, block: bytes) -> list[tuple[int, int]] | None:
+        """Where in a block its values stand; None where the block has another skeleton."""
+        last = self.fixed[-1]
+        if not block.endswith(last):
+            return None
+        found, end = [], 0
+        for fixed, hole in zip(self.fixed, self.holes, strict=False):
+            value = block.startswith(fixed, end) and _PLAIN[hole.is_number].match(block, end + len(fixed))
+            if not value:
+                return None
+            found.append(value.span())
+            end = value.end()
+        return found if end + len(last) == len(block) else None
+
 
 def as_it_stands(block: bytes, speak: Decode) -> Meaning | None:
     """Decode one block, the text between two blank lines; None where it is no event."""
@@ -70,11 +83,10 @@ def as_it_stands(block: bytes, speak: Decode) -> Meaning | None:
     return Meaning(found.type, len(block) - len(found.data), speak(found.type, found.data)) if found else None
 
 
-def skeleton_of(block: bytes, slots: Slots) -> tuple[Skeleton, list[bytes]] | None:
-    """Cut holes where values of `slots` stand, and say what stood there; None where there are none."""
+def skeleton_of(block: bytes, slots: Slots) -> Skeleton | None:
+    """Cut holes where values of `slots` stand; None where there are none."""
     fixed: list[bytes] = []
     holes: list[Hole] = []
-    values: list[bytes] = []
     start = 0
     for found in _values(slots).finditer(block):
         if len(holes) == MAX_HOLES:
@@ -82,9 +94,8 @@ def skeleton_of(block: bytes, slots: Slots) -> tuple[Skeleton, list[bytes]] | No
         group = found.lastindex or 0  # the value's; its key's is the one before
         fixed.append(block[start : found.start(group)])
         holes.append(Hole(found[group - 1], group == _NUMBER_GROUP))
-        values.append(found[group])
         start = found.end(group)
-    return (Skeleton((*fixed, block[start:]), tuple(holes)), values) if holes else None
+    return Skeleton((*fixed, block[start:]), tuple(holes)) if holes else None
 
 
 _NUMBER_GROUP = 4
@@ -94,7 +105,7 @@ _NUMBER_GROUP = 4
 def _values(slots: Slots) -> re.Pattern[bytes]:
     """Matches a slot, its key and its value, with or without a blank behind the colon."""
     texts, numbers = ("|".join(keys) or "(?!)" for keys in (slots.texts, slots.numbers))
-    return re.compile(rf'"({texts})": ?"({STRING}|\x01)(?=")|"({numbers})": ?({NUMBER}|\x01)(?=[,}}\]])'.encode())
+    return re.compile(rf'"({texts})": ?"({STRING})(?=")|"({numbers})": ?({NUMBER})(?=[,}}\]])'.encode())
 
 
 def shared(skeleton: Skeleton, speak: Decode) -> Meaning | None:

@@ -1,34 +1,33 @@
-"""Whole streams at once: where events share a skeleton, what differs is all that lies between its repetitions.
+"""Whole streams at once: of events that share a skeleton, only what stands in its holes is looked at.
 
-A stream of such events reads: first part, value, last part, blank line, first part, value, … So the last part,
-the blank line and the first part make a separator, and cutting the text at it leaves the values. What is no
-plain value, and what lies before the first and behind the last separator, is put together again and treated
-alike, with a skeleton of its own; what nothing repeats is looked at block by block. `meanings` says why this
-gives what decoding every block gives.
+Bodies are cut at blank lines. Of each stream a block in the middle shows a skeleton; in columns, the part before
+its holes and the part behind them are taken off all blocks of the stream, and where both were there, what is left
+are values. Blocks that have another skeleton, or values that are not plain, are treated alike once more, with the
+skeleton that they show; what few share is looked at block by block. `meanings` says why this gives what decoding
+every block gives.
 """
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import polars as pl
 
 from pipeline.decode import values
-from pipeline.decode.blocks import ROWS, Blocks, Steady, one_by_one
+from pipeline.decode.blocks import FRAMED, ROWS, Blocks, Found, one_by_one
 from pipeline.decode.delta import NO_SLOTS, Decode, Slots
-from pipeline.decode.meanings import STEADY, Meaning, Skeleton, skeleton_of
+from pipeline.decode.meanings import Meaning
+from pipeline.decode.values import Flags
 
-TEXTS = pl.Schema({"response": pl.UInt32, "start": pl.Int64, "text": pl.String})
+Positions: TypeAlias = "np.ndarray[tuple[int], np.dtype[np.int64]]"
 
-_ROUNDS = 6  # Each halves what is left, at least where a stream changes from one skeleton to the next.
-_WINDOW = 4_096  # Bytes in which to look for a block to learn from.
-_WORTHWHILE = 8  # Blocks in a text that are cheaper to cut at once than to decode one by one,
-LEAST_BYTES = 2_000  # and the size below which there are hardly so many.
+_ROUNDS = 6  # Each takes from a stream the events of one skeleton.
+_LOOKED_AT = 4  # Blocks of a stream in which to look for a skeleton.
+WORTHWHILE = 8  # Blocks that are cheaper to read in columns than one by one.
 
 
 class _Kind(NamedTuple):
-    """What texts must have in common to be cut together."""
+    """What events must have in common to be read together: which values they hold, and which columns these fill."""
 
     is_number: tuple[bool, ...]
     filled: tuple[tuple[str, int], ...]
@@ -36,15 +35,13 @@ class _Kind(NamedTuple):
 
 
 class _Learned(NamedTuple):
-    """What the middle of a text shows: the parts around values, and the meaning that its events share."""
+    """What a stream shows: the parts around the values of its events, and the meaning that these share."""
 
-    text: int
     kind: _Kind
     meaning: int
     parts: tuple[bytes, ...]
-    values: tuple[bytes, ...]
-    """Of the columns that its events fill alike."""
-    steady: tuple[Steady, ...]
+    alike: tuple[bytes, ...]
+    """Values of the columns `kind.steady`, which all these events have."""
 
 
 def understand(texts: pl.DataFrame, speak: Decode, slots: Slots, meanings: list[Meaning]) -> pl.DataFrame:
@@ -54,140 +51,109 @@ def understand(texts: pl.DataFrame, speak: Decode, slots: Slots, meanings: list[
     `meanings`, which grows. Blocks that are no event have no row, nor has what follows the last blank line.
     """
     blocks = Blocks(speak, slots, meanings)
-    steady: dict[int, tuple[Steady, ...]] = {}
-    found, singles = [ROWS.to_frame()], []
-    for _ in range(_ROUNDS):
-        learned = _learn(texts, blocks)
+    found = [ROWS.to_frame()]
+    framed = _framed(texts)
+    for _ in range(_ROUNDS if slots != NO_SLOTS else 0):
+        learned, of = _learn(framed, blocks)
         if not learned:
             break
-        steady = (
-            dict(
-                zip(
-                    texts["response"].gather([one.text for one in learned]),
-                    (one.steady for one in learned),
-                    strict=True,
-                )
-            )
-            | steady
-        )
-        is_left = np.ones(texts.height, bool)
-        is_left[[one.text for one in learned]] = False
-        singles.append(texts.filter(is_left))
-        cut = [_cut(texts, alike) for alike in _alike(learned)]
-        found += [rows for rows, _, _ in cut]
-        singles += [uncut for _, uncut, _ in cut]
-        texts = pl.concat([TEXTS.to_frame(), *(rest for _, _, rest in cut)])
-    found.append(one_by_one(pl.concat([*singles, texts]), blocks, steady))
-    return pl.concat(found, how="diagonal")
+        rows, framed = _read(framed, learned, of)
+        found += rows
+    return pl.concat([*found, one_by_one(framed, blocks)], how="diagonal")
 
 
-def _learn(texts: pl.DataFrame, blocks: Blocks) -> list[_Learned]:
-    """Look into the middle of each text that is long enough."""
-    if blocks.slots == NO_SLOTS:
-        return []
-    sizes = texts.select(pl.int_range(pl.len()).alias("row"), "text", size=pl.col("text").str.len_bytes())
-    middle = pl.col("text").cast(pl.Binary).bin.slice(pl.col("size") // 2, _WINDOW)
-    long = sizes.filter(pl.col("size") >= LEAST_BYTES).select("row", "size", middle)
-    learned = (_shown(row, window, size // _WORTHWHILE, blocks) for row, size, window in long.iter_rows())
-    return [one for one in learned if one]
+def _framed(texts: pl.DataFrame) -> pl.DataFrame:
+    """The blocks of all texts, as `FRAMED`."""
+    lists = texts["text"].str.split("\n\n", literal=False)  # As a pattern it is found four times as fast.
+    counts = lists.list.len().to_numpy().astype(np.int64)
+    blocks, text = lists.explode(), np.repeat(np.arange(len(counts)), counts)
+    sizes = blocks.str.len_bytes().to_numpy().astype(np.int64)
+    ends = np.cumsum(sizes + 2)
+    lasts = np.cumsum(counts) - 1
+    ends += (texts["start"].to_numpy() - np.concatenate([[0], ends[lasts]])[:-1])[text]
+    is_ended = np.ones(len(text), bool)
+    is_ended[lasts] = False
+    columns = {"response": texts["response"].gather(text), "end": ends, "size": sizes, "block": blocks}
+    return pl.DataFrame(columns, schema=FRAMED).filter(is_ended)
 
 
-def _shown(text: int, window: bytes, longest: int, blocks: Blocks) -> _Learned | None:
-    """What the first block shows that lies in the window as a whole, has a skeleton, and is not too long."""
-    start = window.find(b"\n\n") + 2
-    while (end := window.find(b"\n\n", start)) > start > 1:
-        block = window[start:end]
-        found = skeleton_of(block, blocks.slots) if end - start < longest and STEADY not in block else None
-        if found:
-            number = blocks.shared(found[0])
-            return None if number is None else _learned(text, *found, number, blocks)
-        start = end + 2
-    return None
+def _learn(framed: pl.DataFrame, blocks: Blocks) -> tuple[list[_Learned], Positions]:
+    """Look into the middle of each stream that has blocks enough; say of each block what was learned, or -1."""
+    responses = framed["response"].to_numpy()
+    firsts = np.flatnonzero(np.diff(responses, prepend=responses[:1] + 1))
+    counts = np.diff(firsts, append=len(responses))
+    number_of = np.full(len(firsts), -1)
+    learned = []
+    many = np.flatnonzero(counts >= WORTHWHILE)
+    at = (firsts[many] + counts[many] // 2)[:, None] + np.arange(_LOOKED_AT)
+    shown = framed["block"].cast(pl.Binary).gather(np.minimum(at, len(responses) - 1).ravel()).to_list()
+    for stream, start in enumerate(range(0, len(shown), _LOOKED_AT)):
+        one = _shown(shown[start : start + _LOOKED_AT], blocks)
+        if one:
+            number_of[many[stream]] = len(learned)
+            learned.append(one)
+    return learned, np.repeat(number_of, counts)
 
 
-def _learned(text: int, skeleton: Skeleton, found: Sequence[bytes], number: int, blocks: Blocks) -> _Learned | None:
-    """Put steady values back into the skeleton; None where no hole is left."""
-    parts, part, kinds, steady = [], b"", [], {}
-    positions: dict[int, int] = {}
-    for index, (fixed, hole, value) in enumerate(zip(skeleton.fixed, skeleton.holes, found, strict=False)):
-        part += fixed
-        if hole.key.decode() in blocks.slots.steady:
-            part += value
-            if hole.key not in steady:
-                name, closing = fixed[fixed.rindex(b'"' + hole.key) :], skeleton.fixed[index + 1][:1]
-                steady[hole.key] = Steady(value, STEADY + hole.key, name + value + closing, name + STEADY + closing)
-        else:
+def _shown(shown: Sequence[bytes], blocks: Blocks) -> _Learned | None:
+    """What the first of these blocks shows that has a skeleton."""
+    found = ((block, blocks.find(block)) for block in shown)
+    return next((_learned(block, one, blocks) for block, one in found if one), None)
+
+
+def _learned(block: bytes, found: Found, blocks: Blocks) -> _Learned | None:
+    """Tell the values that vary from those that are steady; None where none varies."""
+    parts, is_number, positions, start = [], [], {}, 0
+    for index, (hole, (opens, closes)) in enumerate(zip(found.skeleton.holes, found.spans, strict=True)):
+        if hole.key not in blocks.steady:
             positions[index] = len(parts)
-            parts.append(part)
-            kinds.append(hole.is_number)
-            part = b""
+            parts.append(block[start:opens])
+            is_number.append(hole.is_number)
+            start = closes
     if not parts:
         return None
-    filled = blocks.meanings[number].filled
+    filled = blocks.meanings[found.number].filled
     own = tuple((name, positions[hole]) for name, hole in filled if hole in positions)
-    alike = [(name, found[hole]) for name, hole in filled if hole not in positions]
-    kind = _Kind(tuple(kinds), own, tuple(name for name, _ in alike))
-    last = part + skeleton.fixed[-1] + b"\n\n"
-    return _Learned(text, kind, number, (*parts, last), tuple(value for _, value in alike), tuple(steady.values()))
+    alike = {name: block[slice(*found.spans[hole])] for name, hole in filled if hole not in positions}
+    kind = _Kind(tuple(is_number), own, tuple(alike))
+    return _Learned(kind, found.number, (*parts, block[start:]), tuple(alike.values()))
 
 
-def _alike(learned: Iterable[_Learned]) -> Iterable[Sequence[_Learned]]:
-    """Put together what can be cut together."""
-    alike = defaultdict(list)
-    for one in learned:
-        alike[one.kind].append(one)
-    return alike.values()
+def _read(
+    framed: pl.DataFrame, learned: Sequence[_Learned], of: Positions
+) -> tuple[list[pl.DataFrame], pl.DataFrame]:
+    """The events that are what was learned of their stream, kind by kind, and the blocks that are not."""
+    first, last = (_series(one.parts[at] for one in learned) for at in (0, -1))
+    outer = first.str.len_bytes() + last.str.len_bytes()
+    tried = framed.with_columns(of=of, first=first.gather(np.maximum(of, 0)), last=last.gather(np.maximum(of, 0)))
+    inner = pl.col("block").str.strip_prefix(pl.col("first")).str.strip_suffix(pl.col("last"))
+    inside = tried.select(inner).to_series()
+    is_fit = (framed["size"] - inside.str.len_bytes()).to_numpy() == outer.to_numpy()[of]
+    is_left = ~is_fit | (of < 0)
+    kinds = {kind: number for number, kind in enumerate(dict.fromkeys(one.kind for one in learned))}
+    kind_of = np.array([kinds[one.kind] for one in learned])[of]
+    events, rows = framed.drop("block"), []
+    for kind, number in kinds.items():
+        at = np.flatnonzero((kind_of == number) & ~is_left)
+        own, is_plain = _own(inside.gather(at), of[at], kind, learned)
+        is_left[at[~is_plain]] = True
+        rows.append(pl.concat([events[at], own], how="horizontal").filter(is_plain))
+    return rows, framed.filter(is_left)
 
 
-def _cut(texts: pl.DataFrame, alike: Sequence[_Learned]) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
-    """Cut texts at their separators: the events, the texts that have no separator, and what is left of the others."""
-    kind = alike[0].kind
-    known = texts[[one.text for one in alike]]
-    first, *between, last = (_series(parts) for parts in zip(*(one.parts for one in alike), strict=True))
-    lists = known.select(pl.col("text").str.split(last + first)).to_series()
-    counts = lists.list.len().to_numpy().astype(np.int64)
-    pieces = lists.explode()
-    text = np.repeat(np.arange(len(counts)), counts)
-    behind = np.cumsum(counts)
-    is_first, is_last = np.zeros(len(text), bool), np.zeros(len(text), bool)
-    is_first[behind - counts] = is_last[behind - 1] = True
-    heads, tails = (part.str.len_bytes().to_numpy().astype(np.int64) for part in (first, last))
-    sizes = pieces.str.len_bytes().to_numpy().astype(np.int64) + (heads + tails)[text]
-    ends = np.cumsum(sizes)
-    # An end is where the last part would stand, whether it does or not; the first piece lacks its first part.
-    before = np.concatenate([[0], ends[behind - 1][:-1]])
-    ends += (known["start"].to_numpy() - before - heads)[text]
-    for hole in kind.is_number:
-        pass
-    own, is_whole = values.read(
-        pieces, [part.gather(text) for part in between], kind.is_number, {hole for _, hole in kind.filled}
-    )
-    is_whole &= ~(is_first | is_last)
-    alike_values = zip(
-        kind.steady, zip(*(one.values for one in alike), strict=True) if kind.steady else (), strict=True
-    )
-    whole = np.flatnonzero(is_whole)
-    of = text[whole]
-    rows = pl.DataFrame(
-        {
-            "response": known["response"].gather(of),
-            "end": ends[whole],
-            "size": sizes[whole] - 2,
-            "meaning": np.array([one.meaning for one in alike], np.int32)[of],
-            **{name: own[hole].gather(whole) for name, hole in kind.filled},
-            **{name: values.unescaped(_series(found)).gather(of) for name, found in alike_values},
-        }
-    )
-    left = np.flatnonzero(~is_whole)
-    of = text[left]
-    front = first.gather(of).set(pl.Series(is_first[left]), "")
-    back = last.gather(of).set(pl.Series(is_last[left]), "")
-    starts = ends[left] - sizes[left] + np.where(is_first[left], heads[of], 0)
-    rest = pl.DataFrame(
-        {"response": known["response"].gather(of), "start": starts, "text": front + pieces.gather(left) + back}
-    )
-    is_uncut = pl.Series((is_first & is_last)[left])
-    return rows, rest.filter(is_uncut), rest.filter(~is_uncut)
+def _own(inside: pl.Series, of: Positions, kind: _Kind, learned: Sequence[_Learned]) -> tuple[pl.DataFrame, Flags]:
+    """The meaning and the own values of events of one kind; and which of them hold plain values at all."""
+    alike = [one if one.kind == kind else None for one in learned]
+    between = [
+        _series(one.parts[hole] if one else b"" for one in alike).gather(of)
+        for hole in range(1, len(kind.is_number))
+    ]
+    own, is_plain = values.read(inside, between, kind.is_number, {hole for _, hole in kind.filled})
+    columns = {"meaning": pl.Series(np.array([one.meaning for one in learned], np.int32)[of])}
+    columns |= {name: own[hole] for name, hole in kind.filled}
+    for at, name in enumerate(kind.steady):
+        columns[name] = values.unescaped(_series(one.alike[at] if one else b"" for one in alike)).gather(of)
+    return pl.DataFrame(columns), is_plain
 
 
 def _series(parts: Iterable[bytes]) -> pl.Series:

@@ -119,7 +119,7 @@ def test_a_night_decoded_at_once_says_what_each_event_says(
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(events, "BATCH_BYTES", size)
-        patch.setattr(skeletons, "LEAST_BYTES", 0)
+        patch.setattr(skeletons, "WORTHWHILE", 1)
         assert_frame_equal(events.decode(*night), one_by_one.decode(*night))
 
 
