@@ -45,7 +45,7 @@ Decode = Callable[[str, bytes], Delta]
 
 
 class Slots(NamedTuple):
-    """Keys that each event or stream fills anew, with strings or whole numbers: what lets streams be decoded at once.
+    """Keys that each event or stream fills anew, with strings or whole numbers: what lets many be decoded at once.
 
     A dialect that names a key promises: whatever stands under it, anywhere, comes out whole in a column, joined
     with others, or not at all; nothing else of a Delta depends on it but whether it is empty or zero. Slots

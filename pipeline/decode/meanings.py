@@ -134,4 +134,5 @@ def _probes(is_number: tuple[bool, ...]) -> tuple[list[list[bytes]], dict[tuple[
 
 
 def _probe(number: int, *, is_number: bool) -> str:
-    return str(10_000_007 + 1_001 * number) if is_number else f"\ue000{'x' * number}\ue001"
+    """No two of a hole have the same size, so that one in a line that is no data shows in `framing`."""
+    return str(10 ** (7 + number % 2) + 1_001 * number + 7) if is_number else f"\ue000{'x' * number}\ue001"

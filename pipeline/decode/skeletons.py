@@ -64,7 +64,8 @@ def understand(texts: pl.DataFrame, speak: Decode, slots: Slots, meanings: list[
 
 def _framed(texts: pl.DataFrame) -> pl.DataFrame:
     """The blocks of all texts, as `FRAMED`."""
-    lists = texts["text"].str.split("\n\n", literal=False)  # As a pattern it is found four times as fast.
+    blank_line = pl.col("text").str.split("\n\n", literal=False)  # As a pattern it is found four times as fast.
+    lists = texts.select(blank_line).to_series()
     counts = lists.list.len().to_numpy().astype(np.int64)
     blocks, text = lists.explode(), np.repeat(np.arange(len(counts)), counts)
     sizes = blocks.str.len_bytes().to_numpy().astype(np.int64)
@@ -83,7 +84,7 @@ def _learn(framed: pl.DataFrame, blocks: Blocks) -> tuple[list[_Learned], Positi
     firsts = np.flatnonzero(np.diff(responses, prepend=responses[:1] + 1))
     counts = np.diff(firsts, append=len(responses))
     number_of = np.full(len(firsts), -1)
-    learned = []
+    learned: list[_Learned] = []
     many = np.flatnonzero(counts >= WORTHWHILE)
     at = (firsts[many] + counts[many] // 2)[:, None] + np.arange(_LOOKED_AT)
     shown = framed["block"].cast(pl.Binary).gather(np.minimum(at, len(responses) - 1).ravel()).to_list()
@@ -103,7 +104,10 @@ def _shown(shown: Sequence[bytes], blocks: Blocks) -> _Learned | None:
 
 def _learned(block: bytes, found: Found, blocks: Blocks) -> _Learned | None:
     """Tell the values that vary from those that are steady; None where none varies."""
-    parts, is_number, positions, start = [], [], {}, 0
+    parts: list[bytes] = []
+    is_number: list[bool] = []
+    positions: dict[int, int] = {}
+    start = 0
     for index, (hole, (opens, closes)) in enumerate(zip(found.skeleton.holes, found.spans, strict=True)):
         if hole.key not in blocks.steady:
             positions[index] = len(parts)
