@@ -12,11 +12,11 @@ import polars as pl
 from pipeline.decode.delta import Decode, Slots
 from pipeline.decode.meanings import Meaning, Skeleton, as_it_stands, shared, skeleton_of
 
-FRAMED = pl.Schema({"response": pl.UInt32, "end": pl.Int64, "size": pl.Int64, "block": pl.String})
-"""A block of a body: whose, where the blank line behind it ends, its bytes, and what it is."""
+FRAMED = pl.Schema({"row": pl.UInt32, "response": pl.UInt32, "end": pl.Int64, "size": pl.Int64, "block": pl.String})
+"""A block of a body: its number, whose, where the blank line behind it ends, its bytes, and what it is."""
 
-ROWS = pl.Schema({"response": pl.UInt32, "end": pl.Int64, "size": pl.Int64, "meaning": pl.Int32})
-"""An event: the same, and the number of its meaning."""
+SAID = pl.Schema({"row": pl.UInt32, "meaning": pl.Int32})
+"""An event: which block it is, and the number of its meaning."""
 
 NO_EVENT = -1
 _RECENT = 16  # Skeletons to try on a block before looking for its own.
@@ -37,7 +37,7 @@ class Blocks:
     """What blocks of one dialect say; `meanings` grows by what was not known."""
 
     def __init__(self, speak: Decode, slots: Slots, meanings: list[Meaning]) -> None:
-        self.steady = {key.encode() for key in slots.steady}
+        self.steady = frozenset(key.encode() for key in slots.steady)
         self.meanings = meanings
         self._slots = slots
         self._speak = speak
@@ -90,7 +90,7 @@ class Blocks:
 
 
 def one_by_one(framed: pl.DataFrame, blocks: Blocks) -> pl.DataFrame:
-    """Say what each block means: `ROWS`, with columns for the events' own values."""
+    """Say what each block means: `SAID`, with columns for the events' own values."""
     numbers: list[int] = []
     owned: dict[str, dict[int, bytes]] = {}
     for row, block in enumerate(framed["block"].cast(pl.Binary)):
@@ -99,8 +99,8 @@ def one_by_one(framed: pl.DataFrame, blocks: Blocks) -> pl.DataFrame:
         for name, value in own:
             owned.setdefault(name, {})[row] = value
     columns = [pl.Series(name, _texts(found, framed.height), pl.String) for name, found in owned.items()]
-    rows = framed.drop("block").with_columns(pl.Series("meaning", numbers, pl.Int32), *columns)
-    return rows.filter(pl.col("meaning") != NO_EVENT)
+    said = framed.select("row", pl.Series("meaning", numbers, pl.Int32), *columns)
+    return said.filter(pl.col("meaning") != NO_EVENT)
 
 
 def _texts(found: Mapping[int, bytes], count: int) -> list[str | None]:

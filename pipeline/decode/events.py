@@ -7,12 +7,11 @@ import polars as pl
 from msgspec.structs import astuple
 
 from pipeline.decode import bodies
-from pipeline.decode.blocks import ROWS
 from pipeline.decode.delta import Delta
 from pipeline.decode.dialects import decoder, slots
 from pipeline.decode.meanings import Meaning
 from pipeline.decode.responses import dispatch, may_be_sse, said
-from pipeline.decode.skeletons import understand
+from pipeline.decode.skeletons import ROWS, understand
 from pipeline.decode.status import content_type
 
 SCHEMA = pl.Schema(
@@ -137,7 +136,8 @@ def _streams(responses: pl.DataFrame, reads: pl.DataFrame, meanings: list[Meanin
         understand(part.drop("dialect"), decoder(name), slots(name), meanings) for (name,), part in spoken.items()
     ]
     rows = pl.concat([ROWS.to_frame(), *parts], how="diagonal")
-    rows = rows[np.argsort(rows["end"].to_numpy(), kind="stable")]
+    if len(parts) > 1:
+        rows = rows.sort("end")
     completed_by = np.searchsorted(ends, rows["end"].to_numpy())
     return rows.with_columns(reads["read"].gather(completed_by)).drop("end")
 

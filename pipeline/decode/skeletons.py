@@ -8,16 +8,20 @@ every block gives.
 """
 
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import polars as pl
 
 from pipeline.decode import values
-from pipeline.decode.blocks import FRAMED, ROWS, Blocks, Found, one_by_one
+from pipeline.decode.blocks import FRAMED, SAID, Blocks, Found, one_by_one
 from pipeline.decode.delta import NO_SLOTS, Decode, Slots
-from pipeline.decode.meanings import Meaning
+from pipeline.decode.meanings import Hole, Meaning
 from pipeline.decode.values import Flags
+
+ROWS = pl.Schema({"response": pl.UInt32, "end": pl.Int64, "size": pl.Int64, "meaning": pl.Int32})
+"""An event: whose, where it ends, bytes of its block, and the number of its meaning."""
 
 Positions: TypeAlias = "np.ndarray[tuple[int], np.dtype[np.int64]]"
 
@@ -51,15 +55,18 @@ def understand(texts: pl.DataFrame, speak: Decode, slots: Slots, meanings: list[
     `meanings`, which grows. Blocks that are no event have no row, nor has what follows the last blank line.
     """
     blocks = Blocks(speak, slots, meanings)
-    found = [ROWS.to_frame()]
-    framed = _framed(texts)
+    framed = left = _framed(texts)
+    found = [SAID.to_frame()]
     for _ in range(_ROUNDS if slots != NO_SLOTS else 0):
-        learned, of = _learn(framed, blocks)
+        learned, of = _learn(left, blocks)
         if not learned:
             break
-        rows, framed = _read(framed, learned, of)
-        found += rows
-    return pl.concat([*found, one_by_one(framed, blocks)], how="diagonal")
+        read, left = _read(left, learned, of)
+        found += read
+    said = pl.concat([*found, one_by_one(left, blocks)], how="diagonal")
+    said = said[np.argsort(said["row"].to_numpy(), kind="stable")]
+    rows = framed.select(pl.exclude("row", "block"))[said["row"]]
+    return pl.concat([rows, said.drop("row")], how="horizontal")
 
 
 def _framed(texts: pl.DataFrame) -> pl.DataFrame:
@@ -75,7 +82,7 @@ def _framed(texts: pl.DataFrame) -> pl.DataFrame:
     is_ended = np.ones(len(text), bool)
     is_ended[lasts] = False
     columns = {"response": texts["response"].gather(text), "end": ends, "size": sizes, "block": blocks}
-    return pl.DataFrame(columns, schema=FRAMED).filter(is_ended)
+    return pl.DataFrame(columns).filter(is_ended).with_row_index("row").cast(FRAMED)
 
 
 def _learn(framed: pl.DataFrame, blocks: Blocks) -> tuple[list[_Learned], Positions]:
@@ -104,23 +111,24 @@ def _shown(shown: Sequence[bytes], blocks: Blocks) -> _Learned | None:
 
 def _learned(block: bytes, found: Found, blocks: Blocks) -> _Learned | None:
     """Tell the values that vary from those that are steady; None where none varies."""
-    parts: list[bytes] = []
-    is_number: list[bool] = []
-    positions: dict[int, int] = {}
-    start = 0
-    for index, (hole, (opens, closes)) in enumerate(zip(found.skeleton.holes, found.spans, strict=True)):
-        if hole.key not in blocks.steady:
-            positions[index] = len(parts)
-            parts.append(block[start:opens])
-            is_number.append(hole.is_number)
-            start = closes
-    if not parts:
+    kind, varying, alike = _kind(found.skeleton.holes, blocks.meanings[found.number].filled, blocks.steady)
+    if not varying:
         return None
-    filled = blocks.meanings[found.number].filled
-    own = tuple((name, positions[hole]) for name, hole in filled if hole in positions)
-    alike = {name: block[slice(*found.spans[hole])] for name, hole in filled if hole not in positions}
-    kind = _Kind(tuple(is_number), own, tuple(alike))
-    return _Learned(kind, found.number, (*parts, block[start:]), tuple(alike.values()))
+    edges = [0, *(edge for hole in varying for edge in found.spans[hole]), len(block)]
+    parts = tuple(block[start:end] for start, end in zip(edges[::2], edges[1::2], strict=True))
+    return _Learned(kind, found.number, parts, tuple(block[slice(*found.spans[hole])] for hole in alike))
+
+
+@cache
+def _kind(
+    holes: Sequence[Hole], filled: Sequence[tuple[str, int]], steady: frozenset[bytes]
+) -> tuple[_Kind, list[int], list[int]]:
+    """The kind of a skeleton's events, the holes that vary, and the holes whose steady values fill columns."""
+    varying = [number for number, hole in enumerate(holes) if hole.key not in steady]
+    own = tuple((name, varying.index(hole)) for name, hole in filled if hole in varying)
+    alike = [(name, hole) for name, hole in filled if hole not in varying]
+    kind = _Kind(tuple(holes[hole].is_number for hole in varying), own, tuple(name for name, _ in alike))
+    return kind, varying, [hole for _, hole in alike]
 
 
 def _read(
@@ -136,13 +144,14 @@ def _read(
     is_left = ~is_fit | (of < 0)
     kinds = {kind: number for number, kind in enumerate(dict.fromkeys(one.kind for one in learned))}
     kind_of = np.array([kinds[one.kind] for one in learned])[of]
-    events, rows = framed.drop("block"), []
+    rows, said = framed["row"].to_numpy(), []
     for kind, number in kinds.items():
         at = np.flatnonzero((kind_of == number) & ~is_left)
         own, is_plain = _own(inside.gather(at), of[at], kind, learned)
         is_left[at[~is_plain]] = True
-        rows.append(pl.concat([events[at], own], how="horizontal").filter(is_plain))
-    return rows, framed.filter(is_left)
+        own = own.with_columns(row=rows[at])
+        said.append(own if is_plain.all() else own.filter(is_plain))
+    return said, framed.filter(is_left)
 
 
 def _own(inside: pl.Series, of: Positions, kind: _Kind, learned: Sequence[_Learned]) -> tuple[pl.DataFrame, Flags]:

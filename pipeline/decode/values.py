@@ -34,19 +34,13 @@ def read(
 
 def _apart(pieces: pl.Series, part: pl.Series, *, is_number: bool) -> tuple[pl.Series, pl.Series]:
     """The value that each piece begins with, and what stands behind the part that follows it, which may be null."""
-    frame = pl.DataFrame(
-        {
-            "piece": pieces.cast(pl.Binary),
-            "part": part.cast(pl.Binary),
-            "size": _size_of_first(pieces, is_number=is_number),
-        }
-    )
-    piece, size = pl.col("piece").bin, pl.col("size").cast(pl.Int64)
-    cut = frame.select(piece.slice(0, size).alias("value"), piece.slice(size).alias("rest"), "part")
-    rest = pl.col("rest").bin
-    behind = pl.when(rest.starts_with(pl.col("part"))).then(rest.slice(pl.col("part").bin.size()))
-    read = cut.select(pl.col("value").cast(pl.String), behind.cast(pl.String).alias("rest"))
-    return read["value"], read["rest"]
+    frame = pl.DataFrame({"piece": pieces, "part": part, "size": _size_of_first(pieces, is_number=is_number)})
+    piece, size = pl.col("piece").cast(pl.Binary).bin, pl.col("size").cast(pl.Int64)
+    value, rest = piece.slice(0, size).cast(pl.String), piece.slice(size).cast(pl.String)
+    cut = frame.select("part", value=value, rest=rest, behind=rest.str.strip_prefix(pl.col("part")))
+    lengths = (pl.col(name).str.len_bytes().cast(pl.Int64) for name in ("rest", "behind", "part"))
+    had, has, less = lengths
+    return cut["value"], cut.select(pl.when(had - has == less).then("behind")).to_series()
 
 
 def _size_of_first(texts: pl.Series, *, is_number: bool) -> pl.Series:
@@ -68,7 +62,7 @@ def _plain_number(values: pl.Series) -> tuple[pl.Series, Flags]:
 
 
 def _plain_text(values: pl.Series, *, is_wanted: bool) -> tuple[pl.Series, Flags]:
-    is_plain = (values != "").fill_null(value=False).to_numpy().copy()
+    is_plain = values.str.len_bytes().fill_null(0).to_numpy() > 0
     odd = values.str.contains(_ODD).fill_null(value=False).arg_true()
     if odd.is_empty():
         return values, is_plain
