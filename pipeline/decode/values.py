@@ -11,6 +11,7 @@ from pipeline.decode.meanings import NUMBER, STRING
 
 Flags: TypeAlias = "np.ndarray[tuple[int], np.dtype[np.bool_]]"
 
+_LONG = 64
 _ODD = r'["\\\x00-\x1f]'  # Without any of these a text is a string as it stands.
 
 
@@ -25,36 +26,26 @@ def read(
     for hole, kind in enumerate(is_number):
         value = pieces
         if hole < len(between):
-            value, pieces = _apart(pieces, between[hole], is_number=kind)
+            value, pieces = _apart(pieces, between[hole])
         value, is_fit = _plain_number(value) if kind else _plain_text(value, is_wanted=hole in wanted)
         is_plain &= is_fit
         found.append(value)
     return found, is_plain
 
 
-def _apart(pieces: pl.Series, part: pl.Series, *, is_number: bool) -> tuple[pl.Series, pl.Series]:
-    """The value that each piece begins with, and what stands behind the part that follows it, which may be null."""
-    frame = pl.DataFrame({"piece": pieces, "part": part, "size": _size_of_first(pieces, is_number=is_number)})
-    piece, size = pl.col("piece").cast(pl.Binary).bin, pl.col("size").cast(pl.Int64)
-    value, rest = piece.slice(0, size).cast(pl.String), piece.slice(size).cast(pl.String)
-    cut = frame.select("part", value=value, rest=rest, behind=rest.str.strip_prefix(pl.col("part")))
-    lengths = (pl.col(name).str.len_bytes().cast(pl.Int64) for name in ("rest", "behind", "part"))
-    had, has, less = lengths
-    return cut["value"], cut.select(pl.when(had - has == less).then("behind")).to_series()
-
-
-def _size_of_first(texts: pl.Series, *, is_number: bool) -> pl.Series:
-    """Bytes of the value that each text begins with, up to its last digit or its closing quote."""
-    if is_number:
-        return texts.str.find("[^0-9]")
-    sizes = texts.str.find('"', literal=True)
-    quotes = pl.DataFrame({"text": texts.cast(pl.Binary), "size": sizes}).select(
-        pl.col("text").bin.slice(pl.col("size").cast(pl.Int64) - 1, 1) == b"\\"
-    )
-    escaped = quotes.to_series().arg_true()
-    if escaped.is_empty():
-        return sizes
-    return sizes.scatter(escaped, texts.gather(escaped).str.extract(rf'^({STRING})"').str.len_bytes())
+def _apart(pieces: pl.Series, part: pl.Series) -> tuple[pl.Series, pl.Series]:
+    """What stands before and behind a part in its piece; null behind where it stands in no or several places."""
+    piece, tail = pl.col("piece").str, ""
+    if part.n_unique() == 1:  # One pattern for all is found several times as fast, unless it is long.
+        head, tail = part[0][:_LONG], part[0][_LONG:]
+        cut = piece.split(pl.escape_regex(head), literal=False)
+    else:
+        cut = piece.split(pl.col("part"))
+    both = pl.DataFrame({"piece": pieces, "part": part}).select(cut.alias("both"))["both"]
+    behind = pl.col("behind").str
+    rest = pl.when((pl.col("count") == 2) & behind.starts_with(tail)).then(behind.strip_prefix(tail))
+    found = pl.DataFrame({"behind": both.list.get(1, null_on_oob=True), "count": both.list.len()})
+    return both.list.get(0), found.select(rest).to_series()
 
 
 def _plain_number(values: pl.Series) -> tuple[pl.Series, Flags]:

@@ -20,6 +20,10 @@ SHAPES = [
     'data:{"choices":[{"delta":{"role":"assistant","content":"","reasoning":"@"}}],"obfuscation":"@"}',
     'data: {"choices":[{"text":"@","delta":{"token_id":#,"content":"@"}}],"usage":null}',
     'data: {"choices":[{"delta":{"content":"@"}}],"usage":{"completion_tokens":#,"total_tokens":#}}',
+    'data: {"id":"@","created":#,"choices":[{"delta":{"content":"@"}}],"model":"m"}',
+    'data: {"id":"same","created":17,"choices":[{"delta":{"content":"@"}}],"x_groq":{"id":"@"}}',
+    'data: {"choices":[{"delta":{"content":"@"},"finish_reason":null,"matched_stop":null,"token_ids":null,'
+    '"stop_reason":null}],"obfuscation":"@"}',
     'data: {"choices":[{"delta":{"tool_calls":[{"function":{"arguments":"@"}}]}}]}',
     'data: {"choices":[{"delta":{"tool_calls":[{"function":{"arguments":"@"}},{"function":{"arguments":"@"}}]}}]}',
     'data: {"choices":[{"delta":{"content":"@"}},{"delta":{"content":"@"}}]}',
