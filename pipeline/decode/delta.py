@@ -45,7 +45,7 @@ Decode = Callable[[str, bytes], Delta]
 
 
 class Slots(NamedTuple):
-    """Keys that every event fills anew, with strings or with whole numbers: what lets a stream be decoded at once.
+    """Keys that each event or stream fills anew, with strings or whole numbers: what lets many be decoded at once.
 
     A dialect that names a key promises: whatever stands under it, anywhere, comes out whole in a column, joined
     with others, or not at all; nothing else of a Delta depends on it but whether it is empty or zero. Slots
@@ -54,6 +54,8 @@ class Slots(NamedTuple):
 
     texts: tuple[str, ...] = ()
     numbers: tuple[str, ...] = ()
+    steady: tuple[str, ...] = ()
+    """Those of them that hardly change within a stream, but from stream to stream."""
 
 
 NO_SLOTS = Slots()

@@ -1,7 +1,6 @@
 """From recorded reads to the events table: one row an event, or one for a whole body that is no stream."""
 
 from collections.abc import Iterator
-from functools import cache
 
 import numpy as np
 import polars as pl
@@ -12,7 +11,7 @@ from pipeline.decode.delta import Delta
 from pipeline.decode.dialects import decoder, slots
 from pipeline.decode.meanings import Meaning
 from pipeline.decode.responses import dispatch, may_be_sse, said
-from pipeline.decode.skeletons import ROWS, understand, unescaped
+from pipeline.decode.skeletons import ROWS, understand
 from pipeline.decode.status import content_type
 
 SCHEMA = pl.Schema(
@@ -126,7 +125,7 @@ def _decode(responses: pl.DataFrame, reads: pl.DataFrame) -> pl.DataFrame:
 
 
 def _streams(responses: pl.DataFrame, reads: pl.DataFrame, meanings: list[Meaning]) -> pl.DataFrame:
-    """Events of responses that look like streams: `response`, `read`, `meaning` and the values of holes."""
+    """Events of responses that look like streams: `response`, `read`, `size`, `meaning` and own values."""
     streams = responses.filter(may_be_sse()).select("response", "dialect")
     reads = reads.select("response", "payload").with_row_index("read")
     if streams.height < responses.height:
@@ -136,7 +135,9 @@ def _streams(responses: pl.DataFrame, reads: pl.DataFrame, meanings: list[Meanin
     parts = [
         understand(part.drop("dialect"), decoder(name), slots(name), meanings) for (name,), part in spoken.items()
     ]
-    rows = pl.concat([ROWS.to_frame(), *parts], how="diagonal").sort("end")
+    rows = pl.concat([ROWS.to_frame(), *parts], how="diagonal")
+    if len(parts) > 1:
+        rows = rows.sort("end")
     completed_by = np.searchsorted(ends, rows["end"].to_numpy())
     return rows.with_columns(reads["read"].gather(completed_by)).drop("end")
 
@@ -149,9 +150,9 @@ def _one_by_one(responses: pl.DataFrame, reads: pl.DataFrame, meanings: list[Mea
     for response, dialect, http_status, label, read, payloads in facts.join(pieces, on="response").iter_rows():
         found = dispatch(payloads, http_status, label)
         for (at, event), delta in zip(found, said(found, decoder(dialect), http_status), strict=True):
-            rows.append((response, read[at], len(meanings)))
-            meanings.append(Meaning(event.type, len(event.data), delta))
-    schema = {"response": pl.UInt32, "read": pl.UInt32, "meaning": pl.Int32}
+            rows.append((response, read[at], len(event.data), len(meanings)))
+            meanings.append(Meaning(event.type, 0, delta))
+    schema = {"response": pl.UInt32, "read": pl.UInt32, "size": pl.Int64, "meaning": pl.Int32}
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 
@@ -162,10 +163,13 @@ def _table(
     columns = {
         "request_id": responses["request_id"].gather(rows["response"]),
         "event_index": _event_index(rows["response"]),
-        **reads[rows["read"]].select("read_index", "at_ns").to_dict(),
+        **reads.select("read_index", "at_ns")[rows["read"]].to_dict(),
         **_spread(_shared(meanings), rows["meaning"]).to_dict(),
     }
-    columns |= _filled(rows, columns, meanings)
+    framing = pl.Series([meaning.framing for meaning in meanings], dtype=pl.Int64)
+    columns["data_bytes"] = (rows["size"] - framing.gather(rows["meaning"])).cast(pl.Int32)
+    for own in rows.select(pl.exclude(*ROWS, "read")):
+        columns[own.name] = _filled(own.cast(SCHEMA[own.name]), columns[own.name])
     return pl.DataFrame([columns[name].alias(name) for name in SCHEMA])
 
 
@@ -185,25 +189,14 @@ def _spread(meanings: pl.DataFrame, positions: pl.Series) -> pl.DataFrame:
 
 def _shared(meanings: list[Meaning]) -> pl.DataFrame:
     """One row a meaning."""
-    rows = [(meaning.event_type, meaning.data_bytes, *astuple(meaning.delta)) for meaning in meanings]
-    names = ("event_type", "data_bytes", *Delta.__struct_fields__)
+    rows = [(meaning.event_type, *astuple(meaning.delta)) for meaning in meanings]
+    names = ("event_type", *Delta.__struct_fields__)
     columns = zip(*rows, strict=True) if rows else ([] for _ in names)
     return pl.DataFrame(
         [pl.Series(name, values, SCHEMA[name]) for name, values in zip(names, columns, strict=True)]
     )
 
 
-def _filled(rows: pl.DataFrame, columns: dict[str, pl.Series], meanings: list[Meaning]) -> dict[str, pl.Series]:
-    """The columns that hold the events' own values."""
-    holes = [name for name in rows.columns if name.startswith("hole_")]
-    if not holes:
-        return {}
-    sizes = pl.sum_horizontal(pl.col(name).str.len_bytes().fill_null(0) for name in holes).cast(pl.Int32)
-    filled = {"data_bytes": columns["data_bytes"] + rows.select(sizes).to_series()}
-    own_texts = cache(lambda hole: unescaped(rows[f"hole_{hole}"]))
-    for name, hole in sorted({pair for meaning in meanings for pair in meaning.filled}):
-        is_own = pl.Series([(name, hole) in meaning.filled for meaning in meanings]).gather(rows["meaning"])
-        is_text = SCHEMA[name] == pl.String
-        own = own_texts(hole) if is_text else rows[f"hole_{hole}"].set(~is_own, None).cast(SCHEMA[name])
-        filled[name] = own.zip_with(is_own, filled.get(name, columns[name]))
-    return filled
+def _filled(own: pl.Series, shared: pl.Series) -> pl.Series:
+    """A column with the events' own values where they have any."""
+    return own if shared.null_count() == len(shared) else own.zip_with(own.is_not_null(), shared)

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from functools import cache
 from typing import NamedTuple
 
+from msgspec import structs
 from msgspec.structs import astuple
 
 from pipeline.decode.delta import Decode, Delta, Slots
@@ -28,64 +29,90 @@ STRING = rf'(?:[^"\\\x00-\x1f]|{_ESCAPE})+'
 NUMBER = r"[1-9][0-9]{0,14}"
 """A whole number in JSON, not zero, that every column of integers can hold."""
 
-MAX_HOLES = 4
+MAX_HOLES = 8
+
+_PLAIN = re.compile(STRING.encode()), re.compile(NUMBER.encode())
 
 
 class Meaning(NamedTuple):
     """What an event says; `filled` pairs columns that hold the event's own values with the holes these are from."""
 
     event_type: str
-    data_bytes: int
+    framing: int
+    """Bytes of the block that are no data."""
     delta: Delta
     filled: tuple[tuple[str, int], ...] = ()
 
 
+class Hole(NamedTuple):
+    """Where the value of a key stood, a number or the inside of a string."""
+
+    key: bytes
+    is_number: bool
+
+
 class Skeleton(NamedTuple):
-    """A block with holes: the text before each hole and behind the last, and whether a hole takes a number."""
+    """A block with holes: the text before each hole and behind the last."""
 
-    fixed: tuple[str, ...]
-    is_number: tuple[bool, ...]
+    fixed: tuple[bytes, ...]
+    holes: tuple[Hole, ...]
 
-    def block(self, values: Sequence[str]) -> bytes:
+    def block(self, values: Sequence[bytes]) -> bytes:
         """Put a value into each hole."""
         parts = [part + value for part, value in zip(self.fixed, values, strict=False)]
-        return "".join([*parts, self.fixed[-1]]).encode()
+        return b"".join([*parts, self.fixed[-1]])
+
+    def spans(self, block: bytes) -> list[tuple[int, int]] | None:
+        """Where in a block its values stand; None where the block has another skeleton."""
+        last = self.fixed[-1]
+        if not block.endswith(last):
+            return None
+        found, end = [], 0
+        for fixed, hole in zip(self.fixed, self.holes, strict=False):
+            value = block.startswith(fixed, end) and _PLAIN[hole.is_number].match(block, end + len(fixed))
+            if not value:
+                return None
+            found.append(value.span())
+            end = value.end()
+        return found if end + len(last) == len(block) else None
 
 
 def as_it_stands(block: bytes, speak: Decode) -> Meaning | None:
     """Decode one block, the text between two blank lines; None where it is no event."""
     found = event_of(block)
-    return Meaning(found.type, len(found.data), speak(found.type, found.data)) if found else None
+    return Meaning(found.type, len(block) - len(found.data), speak(found.type, found.data)) if found else None
 
 
-def skeleton_of(block: str, slots: Slots) -> Skeleton | None:
+def skeleton_of(block: bytes, slots: Slots) -> Skeleton | None:
     """Cut holes where values of `slots` stand; None where there are none."""
-    fixed: list[str] = []
-    kinds: list[bool] = []
+    fixed: list[bytes] = []
+    holes: list[Hole] = []
     start = 0
     for found in _values(slots).finditer(block):
-        if len(kinds) < MAX_HOLES:
-            is_number = found["number"] is not None
-            fixed.append(block[start : found.start("number" if is_number else "text")])
-            kinds.append(is_number)
-            start = found.end("number" if is_number else "text")
-    return Skeleton((*fixed, block[start:]), tuple(kinds)) if kinds else None
+        if len(holes) == MAX_HOLES:
+            break
+        group = found.lastindex or 0  # the value's; its key's is the one before
+        fixed.append(block[start : found.start(group)])
+        holes.append(Hole(found[group - 1], group == _NUMBER_GROUP))
+        start = found.end(group)
+    return Skeleton((*fixed, block[start:]), tuple(holes)) if holes else None
+
+
+_NUMBER_GROUP = 4
 
 
 @cache
-def _values(slots: Slots) -> re.Pattern[str]:
-    """Matches the value of a slot behind its key, with or without a blank behind the colon."""
-    texts, numbers = ("|".join(keys) or "(?!)" for keys in slots)
-    return re.compile(
-        rf'"(?:{texts})": ?"(?P<text>{STRING})(?=")|"(?:{numbers})": ?(?P<number>{NUMBER})(?=[,}}\]])'
-    )
+def _values(slots: Slots) -> re.Pattern[bytes]:
+    """Matches a slot, its key and its value, with or without a blank behind the colon."""
+    texts, numbers = ("|".join(keys) or "(?!)" for keys in (slots.texts, slots.numbers))
+    return re.compile(rf'"({texts})": ?"({STRING})(?=")|"({numbers})": ?({NUMBER})(?=[,}}\]])'.encode())
 
 
 def shared(skeleton: Skeleton, speak: Decode) -> Meaning | None:
-    """What all events of a skeleton say; its size is that of what stands around the holes. None: decode each."""
-    probes, pairs, size = _probes(skeleton.is_number)
+    """What all events of a skeleton say. None: decode each."""
+    probes, pairs = _probes(tuple(hole.is_number for hole in skeleton.holes))
     first, second = (as_it_stands(skeleton.block(values), speak) for values in probes)
-    if first is None or second is None or first.event_type != second.event_type:
+    if first is None or second is None or first[:2] != second[:2]:
         return None
     filled = []
     for name, one, other in zip(Delta.__struct_fields__, astuple(first.delta), astuple(second.delta), strict=True):
@@ -94,16 +121,18 @@ def shared(skeleton: Skeleton, speak: Decode) -> Meaning | None:
             if hole is None:
                 return None
             filled.append((name, hole))
-    return first._replace(data_bytes=first.data_bytes - size, filled=tuple(filled))
+    own = dict.fromkeys((name for name, _ in filled), None)
+    return first._replace(delta=structs.replace(first.delta, **own), filled=tuple(filled))
 
 
 @cache
-def _probes(is_number: tuple[bool, ...]) -> tuple[list[list[str]], dict[tuple[str, str], int], int]:
-    """Two values for each hole, as JSON writes them, that nothing else holds; the hole of each pair; bytes."""
+def _probes(is_number: tuple[bool, ...]) -> tuple[list[list[bytes]], dict[tuple[str, str], int]]:
+    """Two values for each hole, as JSON writes them, that nothing else holds; the hole of each pair."""
     probes = [[_probe(hole * 2 + step, is_number=kind) for hole, kind in enumerate(is_number)] for step in (0, 1)]
     pairs = {pair: hole for hole, pair in enumerate(zip(*probes, strict=True))}
-    return probes, pairs, sum(len(probe.encode()) for probe in probes[0])
+    return [[probe.encode() for probe in values] for values in probes], pairs
 
 
 def _probe(number: int, *, is_number: bool) -> str:
-    return str(10 ** (5 + number) + 7) if is_number else f"\ue000{'x' * number}\ue001"
+    """No two of a hole have the same size, so that one in a line that is no data shows in `framing`."""
+    return str(10 ** (7 + number % 2) + 1_001 * number + 7) if is_number else f"\ue000{'x' * number}\ue001"

@@ -20,6 +20,10 @@ SHAPES = [
     'data:{"choices":[{"delta":{"role":"assistant","content":"","reasoning":"@"}}],"obfuscation":"@"}',
     'data: {"choices":[{"text":"@","delta":{"token_id":#,"content":"@"}}],"usage":null}',
     'data: {"choices":[{"delta":{"content":"@"}}],"usage":{"completion_tokens":#,"total_tokens":#}}',
+    'data: {"id":"@","created":#,"choices":[{"delta":{"content":"@"}}],"model":"m"}',
+    'data: {"id":"same","created":17,"choices":[{"delta":{"content":"@"}}],"x_groq":{"id":"@"}}',
+    'data: {"choices":[{"delta":{"content":"@"},"finish_reason":null,"matched_stop":null,"token_ids":null,'
+    '"stop_reason":null}],"obfuscation":"@"}',
     'data: {"choices":[{"delta":{"tool_calls":[{"function":{"arguments":"@"}}]}}]}',
     'data: {"choices":[{"delta":{"tool_calls":[{"function":{"arguments":"@"}},{"function":{"arguments":"@"}}]}}]}',
     'data: {"choices":[{"delta":{"content":"@"}},{"delta":{"content":"@"}}]}',
@@ -119,7 +123,7 @@ def test_a_night_decoded_at_once_says_what_each_event_says(
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(events, "BATCH_BYTES", size)
-        patch.setattr(skeletons, "LEAST_BYTES", 0)
+        patch.setattr(skeletons, "WORTHWHILE", 1)
         assert_frame_equal(events.decode(*night), one_by_one.decode(*night))
 
 

@@ -247,6 +247,7 @@ def _first_count(counts: Sequence[object]) -> int | None:
 DIALECTS: dict[str, Decode] = {"openai-chat": decode, "openai-completions": decode}
 
 SLOTS = Slots(
-    texts=("content", "reasoning", "reasoning_content", "text", "arguments", "obfuscation"),
-    numbers=("completion_tokens", "total_tokens", "token_id"),
+    texts=("content", "reasoning", "reasoning_content", "text", "arguments", "obfuscation", "id"),
+    numbers=("completion_tokens", "total_tokens", "token_id", "created"),
+    steady=("id", "created"),
 )
