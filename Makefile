@@ -18,7 +18,7 @@ demo-providers: .venv/run ## A night over twelve simulated providers, offline, w
 
 test: .venv/dev ## Format check, lint, types, import rules, all tests
 	$(MAKE) --no-print-directory check
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 ui: .venv/run ## Open Dagster: graph, runs, schedule (http://localhost:3000)
 	$(BIN)/python -m pipeline.cli ui

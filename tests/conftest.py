@@ -12,6 +12,14 @@ settings.register_profile("patient", deadline=None)  # a busy machine is no fail
 settings.load_profile("patient")
 
 
+LONGEST = ("test_demo", "test_definitions", "test_providers_demo", "test_postgres", "test_secrets", "test_publish")
+
+
+def pytest_collection_modifyitems(items):
+    """The files that take longest come first: else a processor waits at the end for another one's last file."""
+    items.sort(key=lambda item: item.path.stem not in LONGEST)
+
+
 @pytest.fixture
 def layout(tmp_path, monkeypatch):
     """Empty folders, where the process stands and looks."""

@@ -13,7 +13,8 @@ COLUMNS = {
     "workload": "Prompts and lengths, as named in the plan",
     "scenario": "Shape of the load, as named in the plan",
     "round": "Pass over all targets within the night, from 1",
-    "status": "finished, interrupted, failed, stopped or refused, as its manifest says; skipped with its target; missing: "
+    "status": "finished, interrupted, failed, stopped or refused, as its manifest says; skipped with its target; "
+    "missing: "
     "neither a manifest nor a reason tells",
     "reason": "Why it was not finished; null where it was, and where nobody knows",
     "run_id": "The run that was finished, else the last attempt; null where none was made",
