@@ -23,8 +23,11 @@ def contents(path: Path) -> Iterator[bytes]:
         yield from _values(pl.read_parquet(path).iter_rows())
     elif path.suffix == ".duckdb":
         with duckdb.connect(path, read_only=True) as con:
-            for (name,) in con.sql("SELECT table_name FROM information_schema.tables").fetchall():
-                yield from _values(con.sql(f'SELECT * FROM "{name}"').fetchall())  # noqa: S608 - names of a catalogue
+            for schema, name in con.sql(
+                "SELECT table_schema, table_name FROM information_schema.tables"
+            ).fetchall():
+                rows = con.sql(f'SELECT * FROM "{schema}"."{name}"').fetchall()  # noqa: S608 - names of a catalogue
+                yield from _values(rows)
     elif path.suffix == ".db":
         with sqlite3.connect(path) as con:
             for (name,) in con.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():

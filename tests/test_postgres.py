@@ -8,6 +8,7 @@ import dagster as dg
 import pytest
 
 from pipeline import checks, instance
+from pipeline.assets import POOL
 from pipeline.collect.night import tonight
 from pipeline.layout import PACKAGE
 from tests import plans
@@ -47,7 +48,7 @@ def production(layout, postgres, monkeypatch):
 
 
 def test_the_whole_nightly_job_runs_with_its_history_in_postgres(production, postgres, tmp_path, monkeypatch):
-    monkeypatch.setenv("P_API_KEY", "a key")
+    monkeypatch.setenv("P_API_KEY", "a-key")
     with serving(HELLO) as server:
         monkeypatch.setenv("TOKENCLOCK_PLAN", str(plans.write(tmp_path, server.url)))
         outcome = instance.run_nightly(production, tonight())
@@ -61,5 +62,5 @@ def test_the_whole_nightly_job_runs_with_its_history_in_postgres(production, pos
     assert list(production.dagster_home.rglob("*.db")) == []
     with dg.DagsterInstance.get() as found:
         assert found.event_log_storage.get_pool_config().default_pool_limit == 1
-        assert "recorder" in found.event_log_storage.get_concurrency_keys()
-        assert found.event_log_storage.get_concurrency_info("recorder").active_slot_count == 0
+        assert POOL in found.event_log_storage.get_concurrency_keys()
+        assert found.event_log_storage.get_concurrency_info(POOL).active_slot_count == 0

@@ -47,4 +47,6 @@ def at(rule: Percentile, values: Sequence[float] | pl.Series, share: float) -> f
     position = rule.position(len(values), share)
     low = max(min(math.floor(position), len(values) - 2), 0)
     high = min(low + 1, len(values) - 1)
+    if position == high:  # the very value, not one that rounding makes of it
+        return values[high]
     return values[low] + (values[high] - values[low]) * (position - low)
