@@ -209,7 +209,7 @@ def _row(found: Audit, result: Result) -> dict[str, object]:
         "severity": result.severity,
         "passed": result.passed,
         "unexpected_count": result.unexpected_count,
-        "sample": msgspec.json.encode(result.sample).decode(),
+        "sample": msgspec.json.encode(result.sample, order="deterministic").decode(),
         "notes": result.notes,
         "error": result.error,
         "query": result.query,
