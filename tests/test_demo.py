@@ -44,7 +44,7 @@ def ran(tmp_path_factory):
     short = folder / "short.toml"
     short.write_text('extends = "default"\n[night]\nrounds = 1\n')
     process = demo(folder, "--json", "--plan", str(short))
-    out, err = process.communicate(timeout=300)
+    out, err = process.communicate(timeout=600)
     assert process.returncode == 0, err
     return Layout(folder / "data", folder / "site"), json.loads(out), err
 
@@ -196,7 +196,7 @@ def test_after_an_interrupted_demo_the_next_one_works_and_nothing_is_corrupted(t
         assert 4 <= sent < 40
         plans.write(tmp_path, server.url, requests=5, warmup=0)
         again = demo(tmp_path, "--plan", str(path), **quick)
-        out, err = again.communicate(timeout=120)
+        out, err = again.communicate(timeout=300)
         assert again.returncode == 0, err + out
     layout = Layout(tmp_path / "data", tmp_path / "site")
     first, second = trace.manifests(layout.traces, tonight())
