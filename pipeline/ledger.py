@@ -135,6 +135,15 @@ def read(traces: Path) -> list[Line]:
     return lines
 
 
+def head(traces: Path) -> str | None:
+    """The hash of the last line; null where there is none, and where the chain is broken, which `read` tells."""
+    try:
+        lines = read(traces)
+    except LedgerError:
+        return None
+    return lines[-1].head if lines else None
+
+
 def frame(lines: list[Line]) -> pl.DataFrame:
     """The table `ledger`."""
     rows = [{**msgspec.structs.asdict(line.entry), "head": line.head} for line in lines]

@@ -93,7 +93,7 @@ def backup(layout: Layout, path: Path, *, with_dagster: bool = False, overwrite:
 
 
 def _write(layout: Layout, parts: list[str], stream: Any) -> Index:
-    head = _head(layout)
+    head = ledger.head(layout.traces)
     files: dict[str, Stored] = {}
     with tarfile.open(fileobj=stream, mode="w|", format=tarfile.PAX_FORMAT) as tar:
         for name, path in _files(layout.data, parts):
@@ -109,15 +109,6 @@ def _write(layout: Layout, parts: list[str], stream: Any) -> Index:
         content = msgspec.json.encode(index, order="deterministic")
         _add(tar, INDEX, io.BytesIO(content))
     return index
-
-
-def _head(layout: Layout) -> str | None:
-    """The ledger's head; a broken one has none, and is backed up like the rest."""
-    try:
-        lines = ledger.read(layout.traces)
-    except ledger.LedgerError:
-        return None
-    return lines[-1].head if lines else None
 
 
 def _files(data: Path, parts: list[str]) -> Iterator[tuple[str, Path]]:

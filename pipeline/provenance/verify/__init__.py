@@ -64,15 +64,7 @@ def verify(
         this = Work(layout, chosen, nights is not None, Path(workplace))
         found = _differences(this, head, with_checks=with_checks)
         differences = list(found if everything else islice(found, 1))
-    return Verified(differences, this.counts, this.notes, _head(layout))
-
-
-def _head(layout: Layout) -> str | None:
-    try:
-        lines = ledger.read(layout.traces)
-    except ledger.LedgerError:
-        return None
-    return lines[-1].head if lines else None
+    return Verified(differences, this.counts, this.notes, ledger.head(layout.traces))
 
 
 def _differences(this: Work, head: str | None, *, with_checks: bool) -> Iterator[Difference]:
