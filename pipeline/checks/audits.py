@@ -1,6 +1,5 @@
 """What the checks said of a table and night, kept beside it and valid as long as what it vouches for."""
 
-import tempfile
 from collections.abc import Iterable, Mapping
 from datetime import date
 from pathlib import Path
@@ -82,8 +81,7 @@ def audit(layout: Layout, table: str, night: date, folder: Path | None = None) -
         )
     files = _files(layout, suite, night)
     readable = {name: layout.table(name, night) for name in files}
-    with tempfile.TemporaryDirectory(prefix="tokenclock-") as workplace:
-        outcomes = expect.run(suite, readable, Path(workplace))
+    outcomes = expect.run(suite, readable)
     results = [
         Result(
             table=table,

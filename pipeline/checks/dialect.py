@@ -22,8 +22,9 @@ class Audit(DefaultDialect):
         return duckdb
 
     def create_connect_args(self, url: URL) -> Any:
-        """The file, and no download of extensions: checks need no network."""
-        return [url.database], {"config": {"autoinstall_known_extensions": "false"}}
+        """The database; no download of extensions, since checks need no network; every file is read anew."""
+        settings = {"autoinstall_known_extensions": "false", "enable_external_file_cache": "false"}
+        return [url.database], {"config": settings}
 
     def do_begin(self, dbapi_connection: object) -> None:
         """Begin nothing."""

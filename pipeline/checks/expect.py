@@ -4,9 +4,11 @@ import logging
 import os
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import duckdb
@@ -45,22 +47,57 @@ _UNANSWERED = Outcome(
 )
 
 
-def run(suite: Suite, tables: Mapping[str, Path], folder: Path) -> dict[str, Outcome]:
+def run(suite: Suite, tables: Mapping[str, Path]) -> dict[str, Outcome]:
     """Evaluate a suite; return the outcome of each check, by name.
 
     `tables` are the Parquet files that its queries may name, its own table among them; they are read where
-    they lie. `folder` is an empty one, for a DuckDB file that holds nothing but views.
+    they lie.
     """
-    database = folder / "night.duckdb"
-    with closing(duckdb.connect(database)) as connection:
-        for name, path in tables.items():
-            _view(connection, name, path)
-    found = dict(_evaluate(suite, database))
+    with _LOCK, _session().reading(tables) as connection:
+        found = dict(_evaluate(suite, connection))
     return {check.name: _with_query(check, found.get(check.name, _UNANSWERED)) for check in suite.checks}
 
 
 def _with_query(check: Check, found: Outcome) -> Outcome:
     return replace(found, query=None if found.passed else rows.query(check, found.query))
+
+
+class _Session:
+    """Great-expectations, once a process: a context takes it longer to make than a suite to evaluate.
+
+    Its data source is a DuckDB in memory that holds nothing but views of the files under audit.
+    """
+
+    def __init__(self) -> None:
+        self.gx = _great_expectations()
+        context = self.gx.get_context(mode="ephemeral")
+        context.variables.progress_bars = {"globally": False}
+        self._source = context.data_sources.add_sql("night", connection_string=f"{URL}:///:memory:audit")
+        self._definitions: dict[str, Any] = {}
+
+    def batch(self, table: str) -> Any:
+        """The view of a table, as great-expectations takes it."""
+        if table not in self._definitions:
+            asset = self._source.add_table_asset(table, table_name=table)
+            self._definitions[table] = asset.add_batch_definition_whole_table("night")
+        return self._definitions[table].get_batch()
+
+    @contextmanager
+    def reading(self, tables: Mapping[str, Path]) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Views of these files, and of no others."""
+        with closing(self._source.get_engine().raw_connection()) as pooled:
+            connection = pooled.driver_connection
+            try:
+                for name, path in tables.items():
+                    _view(connection, name, path)
+                yield connection
+            finally:
+                for name in tables:
+                    connection.execute(f"DROP VIEW IF EXISTS {name}")
+
+
+_session = cache(_Session)
+_LOCK = Lock()  # all audits of a process share those views
 
 
 def _view(connection: duckdb.DuckDBPyConnection, name: str, path: Path) -> None:
@@ -70,21 +107,14 @@ def _view(connection: duckdb.DuckDBPyConnection, name: str, path: Path) -> None:
         raise AuditError(f"{path}: not a readable Parquet file ({error}); build {name} again") from error
 
 
-def _evaluate(suite: Suite, database: Path) -> Iterator[tuple[str, Outcome]]:
-    gx = _great_expectations()
-    context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = {"globally": False}
-    source = context.data_sources.add_sql("night", connection_string=f"{URL}:///{database}")
-    asset = source.add_table_asset(suite.table, table_name=suite.table)
-    batch = asset.add_batch_definition_whole_table("night").get_batch()
-    try:
-        for kind, result_format in _formats(suite).items():
-            expectations = _expectations(gx, suite, [one for one in suite.checks if one.kind == kind])
-            answer = batch.validate(expectations, result_format=result_format)
-            for one in answer.results:
-                yield one.expectation_config.id, _outcome(one)
-    finally:
-        source.get_engine().dispose()
+def _evaluate(suite: Suite, connection: duckdb.DuckDBPyConnection) -> Iterator[tuple[str, Outcome]]:
+    session = _session()
+    expectations = _expectations(session.gx, suite)
+    answer = session.batch(suite.table).validate(expectations, result_format=_format(suite))
+    rules = {check.name: check.sql for check in suite.checks if check.sql is not None}
+    for one in answer.results:
+        name = one.expectation_config.id
+        yield name, _of_rule(one, rules[name], connection) if name in rules else _outcome(one)
 
 
 def _great_expectations() -> Any:
@@ -98,24 +128,21 @@ def _great_expectations() -> Any:
     return great_expectations
 
 
-def _formats(suite: Suite) -> dict[str, Any]:
-    """How much great-expectations tells of a failure: for rules rows, else key and value, a few of each."""
-    few = {
+def _format(suite: Suite) -> dict[str, Any]:
+    """How much great-expectations tells of a failure: key and value of a few rows, and the query of all."""
+    return {
         "result_format": "SUMMARY",
         "partial_unexpected_count": SAMPLE_ROWS,
         "return_unexpected_index_query": True,
-    }
-    return {
-        "expectation": {**few, "unexpected_index_column_names": list(suite.key)},
-        "rule": {"result_format": "COMPLETE"},
+        "unexpected_index_column_names": list(suite.key),
     }
 
 
-def _expectations(gx: Any, suite: Suite, checks: list[Check]) -> Any:
+def _expectations(gx: Any, suite: Suite) -> Any:
     """The suite as great-expectations has it. It drops with a log line what it cannot use, so ask it first."""
-    for check in checks:
+    for check in suite.checks:
         _refuse_unusable(gx, check)
-    return gx.ExpectationSuite(name=suite.table, expectations=[dict(check.config) for check in checks])
+    return gx.ExpectationSuite(name=suite.table, expectations=[dict(check.config) for check in suite.checks])
 
 
 def _refuse_unusable(gx: Any, check: Check) -> None:
@@ -129,23 +156,37 @@ def _refuse_unusable(gx: Any, check: Check) -> None:
 
 def _outcome(one: Any) -> Outcome:
     result, error = one.result, _error(one.exception_info)
-    observed = result.get("observed_value")
-    is_rule = "unexpected_rows_query" in one.expectation_config.kwargs
-    count = observed if is_rule else result.get("unexpected_count") or (0 if "element_count" in result else None)
     return Outcome(
         passed=bool(one.success) and error is None,
-        unexpected_count=count,
-        sample=_plain(_rows(one)[:SAMPLE_ROWS]),
-        observed=None if is_rule else _plain(observed),
+        unexpected_count=result.get("unexpected_count") or (0 if "element_count" in result else None),
+        sample=_plain(_rows(result)[:SAMPLE_ROWS]),
+        observed=_plain(result.get("observed_value")),
         error=error,
         query=result.get("unexpected_index_query"),
     )
 
 
-def _rows(one: Any) -> list[dict[str, Any]]:
-    """Failing rows: of a rule as it selects them, else key and value, else the values alone."""
-    result = one.result
-    found = result.get("details", {}).get("unexpected_rows") or result.get("partial_unexpected_index_list")
+def _of_rule(one: Any, sql: str, connection: duckdb.DuckDBPyConnection) -> Outcome:
+    """Great-expectations counts the rows that a rule selects; the first of them are asked for where it fails."""
+    error, passed = _error(one.exception_info), bool(one.success)
+    sample = [] if passed or error else _first(connection, sql)
+    return Outcome(
+        passed=passed and error is None,
+        unexpected_count=one.result.get("observed_value"),
+        sample=_plain(sample),
+        observed=None,
+        error=error,
+    )
+
+
+def _first(connection: duckdb.DuckDBPyConnection, sql: str) -> list[dict[str, Any]]:
+    found = connection.sql(f"SELECT * FROM (\n{sql}\n) AS unexpected LIMIT {SAMPLE_ROWS}")  # noqa: S608 - the rule is a query of ours
+    return [dict(zip(found.columns, row, strict=True)) for row in found.fetchall()]
+
+
+def _rows(result: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Failing rows by their key and value, else the values alone."""
+    found = result.get("partial_unexpected_index_list")
     if found is None:
         found = result.get("partial_unexpected_list", [])
     return [row if isinstance(row, dict) else {"value": row} for row in found]

@@ -47,7 +47,7 @@ def test_a_planted_fault_is_found(name: str, layout: Layout, night: Night, tmp_p
     check = CHECKS[name]
     suite = replace(suites.load()[check.table], checks=(check,))
     files = {table: layout.table(table, NIGHT) for table in (suite.table, *suite.reads)}
-    outcome = expect.run(suite, files, tmp_path)[check.name]
+    outcome = expect.run(suite, files)[check.name]
     assert outcome.error is None
     assert not outcome.passed
     assert outcome.unexpected_count == len(outcome.sample) or outcome.observed is not None
