@@ -29,6 +29,11 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     stop_timeout_s: Annotated[float, msgspec.Meta(gt=0)] = 5.0
 
 
+def as_started(options: Options, **told: Fact) -> dict[str, Fact]:
+    """What an engine was told at its start; null where somebody else started it, with options of his own."""
+    return dict.fromkeys(told) if options.attach else told
+
+
 class EngineFacts(msgspec.Struct, frozen=True, kw_only=True):
     """What was really served, as the running engine says; recorded beside every trace it gave.
 

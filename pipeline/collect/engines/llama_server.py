@@ -6,7 +6,7 @@ from typing import Annotated
 import msgspec
 
 from pipeline.collect.engines import _flags, _http, _model, _program
-from pipeline.collect.engines._contract import Command, Engine, EngineError, EngineFacts, Options
+from pipeline.collect.engines._contract import Command, Engine, EngineError, EngineFacts, Options, as_started
 
 NAME = "llama-server"
 
@@ -73,23 +73,23 @@ def _file(options: LlamaOptions) -> Path:
 def facts(options: LlamaOptions, root: str) -> EngineFacts:
     """Ask the server for its build and its context."""
     told = _http.get_json(NAME, root, "/props")
+    started = as_started(
+        options,
+        context_tokens=options.context_tokens,
+        gpu_layers=options.gpu_layers,
+        flash_attention=options.flash_attention,
+        prefix_cache=options.prefix_cache,
+        seed=options.seed,
+    )
     return EngineFacts(
         name=NAME,
         version=told.get("build_info"),
         model=Path(options.model).stem,
         quantisation=told.get("model_ftype"),
-        threads=options.threads,
+        threads=None if options.attach else options.threads,
         device=None,
         pid=None,
-        details={
-            "slots": told.get("total_slots"),
-            "context_tokens": options.context_tokens,
-            "gpu_layers": options.gpu_layers,
-            "flash_attention": options.flash_attention,
-            "prefix_cache": options.prefix_cache,
-            "seed": options.seed,
-            "weights": "checkpoint",
-        },
+        details={**started, "slots": told.get("total_slots"), "weights": "checkpoint"},
     )
 
 
