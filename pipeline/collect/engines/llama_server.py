@@ -1,4 +1,8 @@
-"""llama.cpp's server. Options held against `common/arg.cpp` of build 11434."""
+"""llama.cpp's server. Options held against `common/arg.cpp` of build 11434.
+
+It announces `Keep-Alive` and closes the connection 0.04 ms behind the last bytes of a stream all the same: a
+request sent in between would be lost.
+"""
 
 from pathlib import Path
 from typing import Annotated
@@ -93,4 +97,11 @@ def facts(options: LlamaOptions, root: str) -> EngineFacts:
     )
 
 
-ENGINE = Engine(name=NAME, options=LlamaOptions, command=command, facts=facts, metrics_path="/metrics")
+ENGINE = Engine(
+    name=NAME,
+    options=LlamaOptions,
+    command=command,
+    facts=facts,
+    metrics_path="/metrics",
+    keeps_connections=False,
+)
