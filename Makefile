@@ -4,7 +4,7 @@ BIN := .venv/bin
 export DAGSTER_HOME := $(CURDIR)/data/dagster
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-providers test ui sql plan collect build publish bench bench-peers bench-decode bench-tables dictionary answers bundle-check check format lock clean
+.PHONY: help demo demo-providers test ui sql plan collect build publish bench bench-peers bench-decode bench-tables dictionary answers bundle-check engines-check check format lock clean
 
 help: ## List all commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -62,6 +62,9 @@ bundle-check: .venv/run ## A bundle with all its wheels, collected by a bare Pyt
 
 VAULT := data/bundle-check
 
+engines-check: .venv/dev .venv-engines/made ## `transformers serve` with a random Llama: here, in a process, over SSH, from a bundle (docs/hosts.md)
+	TOKENCLOCK_TRANSFORMERS=$(CURDIR)/.venv-engines/bin/python $(BIN)/python -m pytest tests/test_transformers.py
+
 answers: .venv/dev ## Answer the worked questions anew on the fixed traces, and show what changed
 	$(BIN)/python -m tests.questions.answers
 
@@ -79,6 +82,7 @@ lock: ## Pin every dependency by hash, anew
 	$(UV) pip compile pyproject.toml --group weights -o requirements.lock $(LOCK)
 	$(UV) pip compile pyproject.toml --group weights --group dev -c requirements.lock -o requirements-dev.lock $(LOCK)
 	$(UV) pip compile --group pyproject.toml:collect -c requirements.lock -o requirements-collect.lock $(LOCK)
+	$(UV) pip compile --group pyproject.toml:engines --no-emit-package torch -o requirements-engines.lock $(LOCK)
 
 UV ?= $(BIN)/uv
 LOCK := --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
@@ -102,5 +106,14 @@ INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --no-deps --re
 	$(INSTALL) requirements-dev.lock
 	@touch $@ .venv/run
 
+# Engines that bring torch live apart. It is installed by its version, with what that build of it asks for: where pip
+# finds one for CUDA, that is gigabytes. TORCH=… names another, or the file of one.
+TORCH ?= torch==2.13.0
+.venv-engines/made: requirements-engines.lock
+	$(PYTHON) -m venv --clear .venv-engines
+	.venv-engines/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement $<
+	.venv-engines/bin/pip install --quiet --disable-pip-version-check '$(TORCH)'
+	@touch $@
+
 clean: ## Remove the virtual environment and caches; recorded data stays
-	rm -rf .venv bench/.venvs .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-engines bench/.venvs .mypy_cache .ruff_cache .pytest_cache .hypothesis

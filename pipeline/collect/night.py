@@ -272,4 +272,12 @@ async def _endpoint(this: Collection, name: str, log: Path) -> AsyncIterator[End
     with redaction.masking(log, key):
         async with engines.running(one.engine["name"], options, log_path=log, withheld=withheld) as engine:
             facts_of_it = msgspec.to_builtins(engine.facts)
-            yield Endpoint(engine.base_url, key, limits, facts_of_it, engine.metrics_url, engine.ended)
+            yield Endpoint(
+                engine.base_url,
+                key,
+                limits,
+                facts_of_it,
+                engine.metrics_url,
+                engine.ended,
+                engine.keeps_connections,
+            )

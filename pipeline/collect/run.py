@@ -55,7 +55,7 @@ class Progress:
 class Endpoint:
     """Where a target's requests go: address, key, limiter; of an engine of ours its facts and its metrics page.
 
-    `ended` says how an engine of ours ended on its own; None while it runs.
+    `ended` says how an engine of ours ended on its own; None while it runs. `keeps_connections`: see `Engine`.
     """
 
     url: str
@@ -64,6 +64,7 @@ class Endpoint:
     engine: dict[str, Any] | None = None
     metrics_url: str | None = None
     ended: Callable[[], str | None] = lambda: None
+    keeps_connections: bool = True
 
 
 def limiter(folder: Path, plan: Plan, target: str) -> Limiter:
@@ -152,7 +153,7 @@ async def record_run(
     job = Job(plan, run, url, endpoint.key, anchor_ns, scenario.warmup_requests)
     store = RunStore(traces, facts.draft(plan, run, endpoint.url, endpoint.engine, anchor_ns))
     progress.say(f"{run.target}, {run.scenario}, round {run.round}")
-    transport = StampedTransport()
+    transport = StampedTransport(reuses=endpoint.keeps_connections)
     with _watched(plan, endpoint, store.folder, anchor_ns) as sampled:
         async with transport:
             sending = _Sending(transport, job, store, purse, endpoint.limiter, progress)

@@ -26,12 +26,12 @@ from tests import certificates, proxies
 from tests.servers import HEAD, chunked, serving
 
 
-def send(url, times=1, timeout=5.0, content=b"{}", verify=None):
+def send(url, times=1, timeout=5.0, content=b"{}", verify=None, **transport):
     """Send the same request `times` times over one client; return the recordings."""
 
     async def run():
         recordings = []
-        async with httpx.AsyncClient(transport=StampedTransport(verify)) as client:
+        async with httpx.AsyncClient(transport=StampedTransport(verify, **transport)) as client:
             for _ in range(times):
                 recording = Recording()
                 recordings.append(recording)
@@ -136,6 +136,13 @@ def test_a_warm_connection_is_used_again_and_says_so():
     assert (first.is_connection_reused, second.is_connection_reused) == (False, True)
     assert first.tcp_ns is not None
     assert second.connect_started_ns is None
+
+
+def test_where_connections_are_not_used_again_each_request_has_its_own():
+    with serving(chunked(b"x")) as server:
+        recordings = send(server.url, times=2, reuses=False)
+        assert server.connections == 2
+    assert [(one.outcome, one.is_connection_reused) for one in recordings] == [("ended", False)] * 2
 
 
 def test_a_reset_keeps_the_bytes_before_it():

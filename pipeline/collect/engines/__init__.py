@@ -54,6 +54,7 @@ class RunningEngine:
     base_url: str
     metrics_url: str | None
     facts: EngineFacts
+    keeps_connections: bool
     _process: _child.Child | None
 
     def ended(self) -> str | None:
@@ -123,7 +124,8 @@ def _introduce(
     if engine.first_request is not None:
         engine.first_request(options, root)
     metrics_url = None if engine.metrics_path is None else root + engine.metrics_path
-    return RunningEngine(f"{root}/v1", metrics_url, _with_start(engine.facts(options, root), process), process)
+    facts = _with_start(engine.facts(options, root), process)
+    return RunningEngine(f"{root}/v1", metrics_url, facts, engine.keeps_connections, process)
 
 
 def _with_start(facts: EngineFacts, process: _child.Child | None) -> EngineFacts:

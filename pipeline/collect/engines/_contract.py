@@ -29,6 +29,11 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     stop_timeout_s: Annotated[float, msgspec.Meta(gt=0)] = 5.0
 
 
+def as_started(options: Options, **told: Fact) -> dict[str, Fact]:
+    """What an engine was told at its start; null where somebody else started it, with options of his own."""
+    return dict.fromkeys(told) if options.attach else told
+
+
 class EngineFacts(msgspec.Struct, frozen=True, kw_only=True):
     """What was really served, as the running engine says; recorded beside every trace it gave.
 
@@ -69,7 +74,8 @@ class Engine(Generic[OptionsT]):
     The command must not return before the engine ends, and must serve OpenAI's dialect under `/v1` on
     127.0.0.1 at the given port. `facts` and `first_request` get the root address of the engine when
     it is ready: what `first_request` does is over before anything is measured. `is_simulated`: it only
-    pretends, so what comes from it is never `measured`.
+    pretends, so what comes from it is never `measured`. `keeps_connections`: False for one that closes them behind
+    a response without saying so; then each request has a connection of its own, opened before it is sent.
     """
 
     name: str
@@ -80,6 +86,7 @@ class Engine(Generic[OptionsT]):
     ready_path: str = "/health"
     metrics_path: str | None = None
     is_simulated: bool = False
+    keeps_connections: bool = True
 
 
 def parse_options(engine: Engine[OptionsT], table: Mapping[str, object]) -> OptionsT:

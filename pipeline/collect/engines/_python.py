@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import msgspec
 
@@ -21,12 +22,19 @@ print(json.dumps(found))
 """
 
 
+def interpreter(python: str | None) -> str:
+    """The Python to run: ours, one on PATH by its name, or one by its path, wherever the engine will stand."""
+    if python is None:
+        return sys.executable
+    return str(Path(python).expanduser().absolute()) if os.sep in python else python
+
+
 def versions(engine: str, python: str | None, packages: list[str]) -> dict[str, str | None]:
     """The installed version of each package; None for one that is missing."""
-    interpreter = python or sys.executable
+    program = interpreter(python)
     try:
         said = subprocess.run(
-            [interpreter, "-c", _LOOK, *packages],
+            [program, "-c", _LOOK, *packages],
             capture_output=True,
             check=True,
             timeout=LOOK_TIMEOUT_S,
@@ -34,7 +42,7 @@ def versions(engine: str, python: str | None, packages: list[str]) -> dict[str, 
         ).stdout
     except (OSError, subprocess.SubprocessError) as error:
         raise EngineError(
-            f"engine {engine}: the Python {interpreter} cannot be run ({error}). Cure: write the path of the "
+            f"engine {engine}: the Python {program} cannot be run ({error}). Cure: write the path of the "
             "Python that has the engine into `python`."
         ) from error
     return msgspec.json.decode(said, type=dict[str, str | None])
@@ -45,9 +53,9 @@ def installed(engine: str, python: str | None, packages: list[str], install: str
     found = versions(engine, python, packages)
     missing = [name for name, version in found.items() if version is None]
     if missing:
-        interpreter = python or sys.executable
+        program = interpreter(python)
         raise EngineError(
-            f"engine {engine}: {', '.join(missing)} not installed for {interpreter}. Cure: run "
-            f"`{interpreter} -m pip install {install}`, or write the path of the Python that has it into `python`."
+            f"engine {engine}: {', '.join(missing)} not installed for {program}. Cure: run "
+            f"`{program} -m pip install {install}`, or write the path of the Python that has it into `python`."
         )
     return {name: version for name, version in found.items() if version is not None}

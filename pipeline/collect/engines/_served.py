@@ -1,12 +1,11 @@
 """What the engines have in common that are Python packages and serve a Hugging Face checkpoint on GPUs."""
 
-import sys
 from typing import Annotated
 
 import msgspec
 
-from pipeline.collect.engines import _model
-from pipeline.collect.engines._contract import Command, EngineFacts, Fact, Options
+from pipeline.collect.engines import _model, _python
+from pipeline.collect.engines._contract import Command, EngineFacts, Fact, Options, as_started
 
 
 class ServedOptions(Options, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -33,7 +32,7 @@ def command(name: str, options: ServedOptions, module: list[str], flags: list[st
     """Run a module of the engine's package with these flags."""
     path = _model.local(name, options.model)
     return Command(
-        [options.python or sys.executable, "-m", *module, *flags, *options.arguments],
+        [_python.interpreter(options.python), "-m", *module, *flags, *options.arguments],
         environment=_model.environment(path),
     )
 
@@ -53,6 +52,13 @@ def facts(name: str, options: ServedOptions, version: str | None, details: dict[
     """What was served, as far as the options tell; `details` go before what they imply."""
     path = _model.local(name, options.model)
     dtype = _model.dtype(path) if options.dtype == "auto" else options.dtype
+    started = as_started(
+        options,
+        tensor_parallel=options.tensor_parallel,
+        max_model_len=options.max_model_len,
+        prefix_cache=options.prefix_cache,
+        memory_share=options.memory_share,
+    )
     return EngineFacts(
         name=name,
         version=version,
@@ -61,12 +67,5 @@ def facts(name: str, options: ServedOptions, version: str | None, details: dict[
         threads=None,
         device="cuda",
         pid=None,
-        details={
-            "tensor_parallel": options.tensor_parallel,
-            "max_model_len": options.max_model_len,
-            "prefix_cache": options.prefix_cache,
-            "memory_share": options.memory_share,
-            **_model.weights(path),
-            **details,
-        },
+        details={**started, **_model.weights(path), **details},
     )

@@ -1,4 +1,8 @@
-"""llama.cpp's server. Options held against `common/arg.cpp` of build 11434."""
+"""llama.cpp's server. Options held against `common/arg.cpp` of build 11434.
+
+It announces `Keep-Alive` and closes the connection 0.04 ms behind the last bytes of a stream all the same: a
+request sent in between would be lost.
+"""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,7 +10,7 @@ from typing import Annotated
 import msgspec
 
 from pipeline.collect.engines import _flags, _http, _model, _program
-from pipeline.collect.engines._contract import Command, Engine, EngineError, EngineFacts, Options
+from pipeline.collect.engines._contract import Command, Engine, EngineError, EngineFacts, Options, as_started
 
 NAME = "llama-server"
 
@@ -73,24 +77,31 @@ def _file(options: LlamaOptions) -> Path:
 def facts(options: LlamaOptions, root: str) -> EngineFacts:
     """Ask the server for its build and its context."""
     told = _http.get_json(NAME, root, "/props")
+    started = as_started(
+        options,
+        context_tokens=options.context_tokens,
+        gpu_layers=options.gpu_layers,
+        flash_attention=options.flash_attention,
+        prefix_cache=options.prefix_cache,
+        seed=options.seed,
+    )
     return EngineFacts(
         name=NAME,
         version=told.get("build_info"),
         model=Path(options.model).stem,
         quantisation=told.get("model_ftype"),
-        threads=options.threads,
+        threads=None if options.attach else options.threads,
         device=None,
         pid=None,
-        details={
-            "slots": told.get("total_slots"),
-            "context_tokens": options.context_tokens,
-            "gpu_layers": options.gpu_layers,
-            "flash_attention": options.flash_attention,
-            "prefix_cache": options.prefix_cache,
-            "seed": options.seed,
-            "weights": "checkpoint",
-        },
+        details={**started, "slots": told.get("total_slots"), "weights": "checkpoint"},
     )
 
 
-ENGINE = Engine(name=NAME, options=LlamaOptions, command=command, facts=facts, metrics_path="/metrics")
+ENGINE = Engine(
+    name=NAME,
+    options=LlamaOptions,
+    command=command,
+    facts=facts,
+    metrics_path="/metrics",
+    keeps_connections=False,
+)

@@ -6,7 +6,7 @@ It has no flag for a seed, and none for random weights.
 from typing import Literal
 
 from pipeline.collect.engines import _flags, _python, _served
-from pipeline.collect.engines._contract import Command, Engine, EngineFacts
+from pipeline.collect.engines._contract import Command, Engine, EngineFacts, as_started
 from pipeline.collect.engines._served import ServedOptions
 
 NAME = "lmdeploy"
@@ -46,7 +46,7 @@ def flags(options: LmdeployOptions, port: int) -> list[str]:
 def facts(options: LmdeployOptions, _root: str) -> EngineFacts:
     """The server does not tell its version, so its Python must; of an attached one it is not known."""
     found = {} if options.attach else _python.versions(NAME, options.python, ["lmdeploy"])
-    return _served.facts(NAME, options, found.get("lmdeploy"), {"backend": options.backend})
+    return _served.facts(NAME, options, found.get("lmdeploy"), as_started(options, backend=options.backend))
 
 
 ENGINE = Engine(name=NAME, options=LmdeployOptions, command=command, facts=facts, metrics_path="/metrics")

@@ -9,7 +9,7 @@ from typing import Annotated
 import msgspec
 
 from pipeline.collect.engines import _http, _program
-from pipeline.collect.engines._contract import Command, Engine, EngineError, EngineFacts, Options
+from pipeline.collect.engines._contract import Command, Engine, EngineError, EngineFacts, Options, as_started
 
 NAME = "ollama"
 
@@ -79,8 +79,7 @@ def facts(options: OllamaOptions, root: str) -> EngineFacts:
         device=None,
         pid=None,
         details={
-            "slots": options.slots,
-            "context_tokens": options.context_tokens,
+            **as_started(options, slots=options.slots, context_tokens=options.context_tokens),
             "prefix_cache": True,
             "weights": "checkpoint",
         },

@@ -1,7 +1,7 @@
 """SGLang's OpenAI server. Options held against `sglang/srt/server_args.py` of SGLang 0.5.10."""
 
 from pipeline.collect.engines import _flags, _http, _python, _served
-from pipeline.collect.engines._contract import Command, Engine, EngineFacts
+from pipeline.collect.engines._contract import Command, Engine, EngineFacts, as_started
 from pipeline.collect.engines._served import ServedOptions
 
 NAME = "sglang"
@@ -46,7 +46,7 @@ def facts(options: SglangOptions, root: str) -> EngineFacts:
     """Ask SGLang for its version and for what it settled on."""
     told = _http.get_json(NAME, root, "/server_info")
     details = {
-        "seed": options.seed,
+        **as_started(options, seed=options.seed),
         "attention": told.get("attention_backend"),
         "memory_share": told.get("mem_fraction_static"),
     }

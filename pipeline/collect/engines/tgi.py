@@ -9,7 +9,7 @@ from typing import Annotated
 import msgspec
 
 from pipeline.collect.engines import _flags, _http, _model, _program
-from pipeline.collect.engines._contract import Command, Engine, EngineFacts, Options
+from pipeline.collect.engines._contract import Command, Engine, EngineFacts, Options, as_started
 
 NAME = "tgi"
 
@@ -73,9 +73,8 @@ def facts(options: TgiOptions, root: str) -> EngineFacts:
         device="cuda",
         pid=None,
         details={
-            "tensor_parallel": options.tensor_parallel,
+            **as_started(options, tensor_parallel=options.tensor_parallel, prefix_cache=options.prefix_cache),
             "max_model_len": told.get("max_total_tokens"),
-            "prefix_cache": options.prefix_cache,
             **_model.weights(_model.local(NAME, options.model)),
         },
     )

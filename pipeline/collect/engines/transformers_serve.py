@@ -4,14 +4,12 @@ It has no switch for its prefix cache, none for tensor parallelism, no endpoint 
 its batches and its key-value cache at the first request, with that request's sampling for all others.
 """
 
-import sys
-
 from pipeline.collect.engines import _flags, _http, _model, _python
-from pipeline.collect.engines._contract import Command, Engine, EngineFacts, Options
+from pipeline.collect.engines._contract import Command, Engine, EngineFacts, Options, as_started
 
 NAME = "transformers-serve"
-PACKAGES = ["transformers", "torch", "fastapi", "uvicorn", "openai", "pydantic"]
-INSTALL = "'transformers[serving]'"
+PACKAGES = ["transformers", "torch", "fastapi", "uvicorn", "openai", "pydantic", "requests"]
+INSTALL = "'transformers[serving]' requests"  # its command line imports requests, and its extra does not bring it
 
 
 class TransformersOptions(Options, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -39,7 +37,7 @@ def command(options: TransformersOptions, port: int) -> Command:
     """Look for the engine and the model now, so that what is missing is told before anything starts."""
     _python.installed(NAME, options.python, PACKAGES, INSTALL)
     path = _model.local(NAME, options.model)
-    words = [options.python or sys.executable, "-m", "transformers.cli.transformers", "serve"]
+    words = [_python.interpreter(options.python), "-m", "transformers.cli.transformers", "serve"]
     return Command(
         [*words, served_name(options), *flags(options, port), *options.arguments],
         environment=_model.environment(path),
@@ -100,8 +98,7 @@ def facts(options: TransformersOptions, _root: str) -> EngineFacts:
         details={
             "torch": found.get("torch"),
             "prefix_cache": True,
-            "seed": options.seed,
-            "attention": options.attention,
+            **as_started(options, seed=options.seed, attention=options.attention),
             **_model.weights(path),
         },
     )

@@ -1,7 +1,7 @@
 """vLLM's OpenAI server. Options held against the parser of vLLM 0.33.0."""
 
 from pipeline.collect.engines import _flags, _http, _python, _served
-from pipeline.collect.engines._contract import Command, Engine, EngineFacts
+from pipeline.collect.engines._contract import Command, Engine, EngineFacts, as_started
 from pipeline.collect.engines._served import ServedOptions
 
 NAME = "vllm"
@@ -45,7 +45,7 @@ def flags(options: VllmOptions, port: int) -> list[str]:
 def facts(options: VllmOptions, root: str) -> EngineFacts:
     """Ask vLLM for its version and for the length that it settled on."""
     (first, *_) = _http.get_json(NAME, root, "/v1/models")["data"]
-    details = {"max_model_len": first.get("max_model_len"), "seed": options.seed}
+    details = {"max_model_len": first.get("max_model_len"), **as_started(options, seed=options.seed)}
     random = {"weights": "random"} if options.random_weights else {}
     return _served.facts(NAME, options, _http.get_json(NAME, root, "/version")["version"], details | random)
 

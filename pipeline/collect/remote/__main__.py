@@ -1,5 +1,6 @@
 """The far side: does what it is ordered, tells of it, sends home what it recorded, and leaves nothing running."""
 
+import os
 import shutil
 import signal
 import sys
@@ -8,7 +9,7 @@ import time
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import msgspec
 from dagster_pipes import PipesContext, PipesMappingParamsLoader, open_dagster_pipes
@@ -34,7 +35,7 @@ class Errand:
     order: wire.Order
     layout: Layout
     pipes: PipesContext
-    out: TextIO
+    out: wire.Voice
     lifeline: Lifeline
     parcels: int = 0
     told: tuple[str, float] = field(default=("", 0.0))
@@ -137,8 +138,11 @@ def main() -> None:
     data = Path.cwd() / "data"
     (data / "traces").mkdir(parents=True, exist_ok=True)
     try:
-        with open_dagster_pipes(params_loader=PipesMappingParamsLoader(order.pipes)) as pipes:
-            pipes.report_custom_message({"clock_ns": time.time_ns()})
+        with (
+            wire.beating(out, order.beat_s),
+            open_dagster_pipes(params_loader=PipesMappingParamsLoader(order.pipes)) as pipes,
+        ):
+            pipes.report_custom_message({"clock_ns": time.time_ns(), "pid": os.getpid()})
             pipes.log.info(_introduction())
             lifeline.watch()
             Errand(order, Layout(data, data / "site"), pipes, out, lifeline).run()

@@ -14,13 +14,20 @@ import msgspec
 from pipeline.collect import night as nights
 from pipeline.collect.ingest import free, ingest, refuse
 from pipeline.collect.parcel import ParcelError
-from pipeline.collect.remote import code, wire
+from pipeline.collect.remote import code, ssh, wire
 from pipeline.collect.remote.ears import Ears, nobody
+from pipeline.collect.remote.hearing import Hearing
 from pipeline.errors import TokenclockError
 from pipeline.plan import Host, Ssh
 from pipeline.progress import Step, tell
 
 BEAT_S = 10.0
+PATIENCE_S = 60.0
+"""So long nothing comes from the far side, not even a beat, and it is frozen: six beats."""
+BEGIN_S = 300.0
+"""The same before it has said its first word: a login, an unpacking and the imports come before."""
+WATCH_EVERY_S = 5.0
+FORCE_S = 15.0
 GOODBYE_S = 60.0
 """What the far side gets to stop its engine and to send home what was finished."""
 SKEW_TOLD_S = 1.0
@@ -46,6 +53,8 @@ class Line:
     last_words: deque[str] = field(default_factory=lambda: deque(maxlen=LINES_SHOWN))
     said: dict[str, Any] = field(default_factory=dict)
     refused: list[str] = field(default_factory=list)
+    pid: int | None = None
+    frozen: str | None = None
     has_begun: bool = False
     is_closed: bool = False
 
@@ -64,12 +73,13 @@ class Line:
         except OSError as error:
             raise FarError(f"host {self.name}: {words[0]} cannot be started ({error.strerror})") from error
         assert self.process.stdin and self.process.stdout and self.process.stderr  # noqa: S101, PT018 - pipes
-        self.stdin, self.stdout = self.process.stdin, self.process.stdout
+        self.stdin, self.hearing = self.process.stdin, Hearing(self.process.stdout)
         self.sending = threading.Lock()
         self.is_over = threading.Event()
         threads = [
             threading.Thread(target=self._note, args=(self.process.stderr,), daemon=True),
             threading.Thread(target=self._beat, daemon=True),
+            threading.Thread(target=self._watch, daemon=True),
         ]
         try:
             for thread in threads:
@@ -84,10 +94,13 @@ class Line:
             self._end()
             for thread in threads:
                 thread.join()
+            self.hearing.close()
 
     def hear_out(self) -> None:
         """Hear every line to the last."""
-        for line in self.stdout:
+        for line in self.hearing:
+            if line == wire.BEAT:
+                continue
             match wire.heard(line):
                 case wire.Coming() as coming:
                     self._take_in(coming)
@@ -101,6 +114,8 @@ class Line:
         status, title = self.process.returncode, self.host.title
         if self.refused:
             raise FarError(f"host {self.name} ({title}): what it sent was refused: {'; '.join(self.refused)}")
+        if self.frozen:
+            raise LineCutError(f"host {self.name} ({title}): {self.frozen}")
         if "error" in self.said:
             raise FarError(f"host {self.name} ({title}): {self.said['error']}")
         if not self.is_closed or "recorded" not in self.said:
@@ -109,18 +124,17 @@ class Line:
         return set(self.said["recorded"])
 
     def _how_it_ended(self, status: int) -> str:
-        words = "".join(f"\n  | {line}" for line in self.last_words) or "\n  | (nothing)"
         if self.has_begun:
             how = f"the collection there broke off ({_ending(status)})"
             cure = "what was finished is kept, here or there, and the next collection brings it home: collect again"
         elif isinstance(self.host, Ssh) and status == SSH_FAILED:
-            how, cure = "cannot be reached", f"see that `{' '.join(self._by_hand())} true` works without a question"
+            how, cure = "cannot be reached", f"see that `{ssh.by_hand(self.host, 'true')}` works without a question"
         else:
             how, cure = f"the collection did not begin there ({_ending(status)})", "read what was said, and mend it"
-        return f"{how}. The last that was said there:{words}\nCure: {cure}."
+        return f"{how}. The last that was said there:{self._shown()}\nCure: {cure}."
 
-    def _by_hand(self) -> list[str]:
-        return ["ssh", *self.host.options, self.host.address] if isinstance(self.host, Ssh) else []
+    def _shown(self) -> str:
+        return "".join(f"\n  | {line}" for line in self.last_words) or "\n  | (nothing)"
 
     def _hear(self, message: Mapping[str, Any]) -> None:
         """Keep what is between the two sides; hand on the rest."""
@@ -138,6 +152,7 @@ class Line:
         if "step" in payload:
             tell(Step(**payload["step"]))
         elif "clock_ns" in payload:
+            self.pid = int(payload["pid"])
             ahead_s = (payload["clock_ns"] - time.time_ns()) / 1e9
             if abs(ahead_s) > SKEW_TOLD_S:
                 text = f"the clock of {self.host.title} is {ahead_s:+.1f} s off ours"
@@ -150,7 +165,7 @@ class Line:
         inbox = self.this.layout.inbox
         path = free(inbox / ".arriving" / f"{self.name}-{self.this.night}.{coming.number}.tar")
         with path.open("w+b") as file:
-            if not wire.receive_parcel(self.stdout, coming, file):
+            if not wire.receive_parcel(self.hearing, coming, file):
                 path.unlink()
                 return
             try:
@@ -173,6 +188,47 @@ class Line:
         while not self.is_over.wait(BEAT_S):
             self._send(wire.BEAT)
 
+    def _watch(self) -> None:
+        """End a far side that is silent though the line holds: it would never end by itself, nor would we."""
+        while not self.is_over.wait(WATCH_EVERY_S):
+            patience_s = PATIENCE_S if self.has_begun else BEGIN_S
+            if self.hearing.silent_s() > patience_s:
+                ended = self._end_by_force()
+                self.frozen = (
+                    f"nothing came from there for {patience_s:g} s, not even a beat, though the line held: the "
+                    f"collector there is frozen, {ended}. The last that was said there:{self._shown()}\n"
+                    "Cure: see there what stops a process (a debugger, a suspended or starved machine, a disk or "
+                    "network folder that does not answer) and collect again: what was finished is brought home, as "
+                    "interrupted."
+                )
+                return
+
+    def _end_by_force(self) -> str:
+        """Kill the far side where it is, with which its engine ends, and our end of the line; say how it went."""
+        said = "and was killed"
+        if isinstance(self.host, Ssh):
+            said = self._killed_over_ssh(self.host)
+            with suppress(subprocess.TimeoutExpired):
+                self.process.wait(FORCE_S)  # the line ends with what it is for
+        self.process.kill()
+        return said
+
+    def _killed_over_ssh(self, host: Ssh) -> str:
+        if self.pid is None:
+            return "and the line was cut"
+        kill = ("kill", "-KILL", str(self.pid))
+        try:
+            done = subprocess.run(
+                ssh.words(host, *kill), stdin=subprocess.DEVNULL, capture_output=True, timeout=FORCE_S, check=False
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            why = str(error)
+        else:
+            if done.returncode == 0:
+                return "and was killed"
+            why = done.stderr.decode(errors="replace").strip()
+        return f"and could not be killed ({why}; `{ssh.by_hand(host, *kill)}` does it)"
+
     def _note(self, stderr: IO[bytes]) -> None:
         with stderr:
             for line in stderr:
@@ -185,7 +241,7 @@ class Line:
     def _say_goodbye(self) -> None:
         """Ask the far side to end, and take in what it still sends; nobody else hears of it."""
         self.ears = nobody([])
-        timer = threading.Timer(GOODBYE_S, self.process.kill)
+        timer = threading.Timer(GOODBYE_S, self._end_by_force)
         timer.start()
         try:
             self._send(wire.STOP)
@@ -200,9 +256,8 @@ class Line:
         try:
             self.process.wait(GOODBYE_S)
         except subprocess.TimeoutExpired:
-            self.process.kill()
+            self._end_by_force()
             self.process.wait()
-        self.stdout.close()
 
 
 def _ending(status: int) -> str:

@@ -1,42 +1,26 @@
 """The near side of a collection elsewhere: starts it, gives the order, and returns what came of it."""
 
-import shlex
 import sys
 from contextlib import nullcontext
 from pathlib import Path
 
 from pipeline import trace
 from pipeline.collect import night as nights
-from pipeline.collect.remote import code, wire
+from pipeline.collect.remote import code, line, ssh, wire
 from pipeline.collect.remote.ears import Ears, nobody
-from pipeline.collect.remote.line import Line
 from pipeline.plan import Host, Ssh
 from pipeline.progress import Step, tell
 
 SILENCE_S = 60.0
 """So long without a sign of life, and the far side takes the line for cut: six beats of `line.BEAT_S`."""
-SSH = (
-    "-oBatchMode=yes",  # nobody is there to answer a question
-    "-oServerAliveInterval=15",
-    "-oServerAliveCountMax=4",
-    "-oControlPath=none",  # a connection of our own, which ends with us
-    "-oClearAllForwardings=yes",
-)
-"""Options of ssh that go without saying; those of the plan come before them and win."""
 
 
 def command(host: Host, folder: Path) -> list[str]:
     """The words that start the far side; `folder` is where a subprocess works."""
     program = ["-c", code.bootstrap()]
-    if not isinstance(host, Ssh):
-        return [host.python or sys.executable, *program, str(folder), ",".join(code.REQUIRES)]
-    words = [host.python, *program, host.folder, ",".join(code.REQUIRES)]
-    return ["ssh", "-T", *host.options, *SSH, host.address, "exec " + " ".join(map(_quoted, words))]
-
-
-def _quoted(word: str) -> str:
-    """A word for the shell there, which is to know `~/` all the same."""
-    return f'"$HOME"/{shlex.quote(word[2:])}' if word.startswith("~/") else shlex.quote(word)
+    if isinstance(host, Ssh):
+        return ssh.words(host, host.python, *program, host.folder, ",".join(code.REQUIRES))
+    return [host.python or sys.executable, *program, str(folder), ",".join(code.REQUIRES)]
 
 
 def collect(
@@ -52,10 +36,10 @@ def collect(
     with nullcontext() if isinstance(host, Ssh) else nights.alone(traces, this.wait_s):
         nights.take_census(this)
         tell(Step("requests", 0, 1, f"starting on {host.title}"))
-        line = Line(this, name, ears or nobody(targets))
-        with line.open(command(host, this.layout.data / "hosts" / name), _order(this, name, targets, line.ears)):
-            line.hear_out()
-        recorded = line.recorded()
+        far = line.Line(this, name, ears or nobody(targets))
+        with far.open(command(host, this.layout.data / "hosts" / name), _order(this, name, targets, far.ears)):
+            far.hear_out()
+        recorded = far.recorded()
     return [one for one in trace.manifests(traces, this.night) if one.run_id in recorded]
 
 
@@ -69,6 +53,7 @@ def _order(this: nights.Collection, name: str, targets: list[str], ears: Ears) -
         known=trace.manifests(this.layout.traces, this.night),
         wait_s=this.wait_s,
         silence_s=SILENCE_S,
+        beat_s=line.BEAT_S,
         pipes=dict(ears.pipes),
         assets=dict(ears.assets),
     )

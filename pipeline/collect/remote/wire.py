@@ -1,20 +1,25 @@
 """What goes over the one connection: blocks one way, lines and parcels the other, beats and receipts in between."""
 
+import io
 import json
 import os
 import sys
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import IO, Any, BinaryIO, TextIO
+from typing import IO, Any, BinaryIO
 
 import msgspec
 
 from pipeline import trace
+from pipeline.collect.remote.hearing import Hearing
 from pipeline.plan import Name
 
 PARCEL = "__tokenclock_parcel"
 MESSAGE = "__dagster_pipes_version"
 BEAT, STOP = b"\n", b"stop\n"
+"""A beat goes both ways: who is heard is alive."""
 _PIECE = 2**16
 
 
@@ -22,7 +27,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     """What a collection elsewhere is to do. `known`: runs of the night that lie at home.
 
     `pipes`: where Dagster Pipes finds its context and writes its messages; `assets`: the asset of each target, if
-    there are any. The line counts as cut when nothing has come down it for `silence_s`.
+    there are any. The line counts as cut when nothing has come down it for `silence_s`. A beat is sent up it
+    every `beat_s`.
     """
 
     plan: str
@@ -33,6 +39,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     known: list[trace.Manifest]
     wait_s: float
     silence_s: float
+    beat_s: float
     pipes: dict[str, str]
     assets: dict[str, str]
 
@@ -84,26 +91,61 @@ def log(text: str, level: str = "info") -> dict[str, Any]:
     return {MESSAGE: "0.1", "method": "log", "params": {"message": text, "level": level}}
 
 
-def take_stdout() -> TextIO:
+class Voice(io.TextIOWrapper):
+    """Our end of the line up: what one thread writes is never cut in two by another's."""
+
+    def __init__(self, descriptor: int) -> None:
+        super().__init__(os.fdopen(descriptor, "wb"), "utf-8", line_buffering=True)
+        self.alone = threading.RLock()
+
+    def write(self, text: str) -> int:
+        """Write, once nobody else does."""
+        with self.alone:
+            return super().write(text)
+
+
+def take_stdout() -> Voice:
     """Our stdout for ourselves; whatever else prints in this process prints to stderr."""
-    private = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8", buffering=1)
+    private = Voice(os.dup(sys.stdout.fileno()))
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     sys.stdout = private
     return private
 
 
-def send_parcel(out: TextIO, number: int, file: BinaryIO) -> None:
+@contextmanager
+def beating(out: Voice, every_s: float) -> Iterator[None]:
+    """Send a beat now and then, from a thread: it stops when this process is stopped, whatever the others do."""
+    is_over = threading.Event()
+
+    def beat() -> None:
+        while not is_over.wait(every_s):
+            try:
+                out.write(BEAT.decode())
+            except OSError:  # nobody listens any more: who reads stdin learns of it
+                return
+
+    thread = threading.Thread(target=beat, name="beat", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        thread.join()
+
+
+def send_parcel(out: Voice, number: int, file: BinaryIO) -> None:
     """Write a parcel after the line that announces it."""
     size = file.seek(0, os.SEEK_END)
     file.seek(0)
-    out.write(json.dumps({PARCEL: {"number": number, "bytes": size}}) + "\n")
-    out.flush()
-    while piece := file.read(_PIECE):
-        out.buffer.write(piece)
-    out.buffer.flush()
+    with out.alone:
+        out.write(json.dumps({PARCEL: {"number": number, "bytes": size}}) + "\n")
+        out.flush()
+        while piece := file.read(_PIECE):
+            out.buffer.write(piece)
+        out.buffer.flush()
 
 
-def receive_parcel(source: IO[bytes], coming: Coming, into: IO[bytes]) -> bool:
+def receive_parcel(source: Hearing, coming: Coming, into: IO[bytes]) -> bool:
     """Copy a parcel off the wire; False where the line was cut in it."""
     left = coming.bytes
     while left and (piece := source.read(min(left, _PIECE))):

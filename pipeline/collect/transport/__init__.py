@@ -46,10 +46,12 @@ class StampedTransport(httpx.AsyncBaseTransport):
     """Sends requests whose `extensions["recording"]` is a `Recording`, and fills that.
 
     Responses are returned whole. `verify` defaults to the certificates that httpx trusts (`SSL_CERT_FILE`
-    and `SSL_CERT_DIR` are respected). `sent_by` counts what stamped the requests themselves.
+    and `SSL_CERT_DIR` are respected). With `reuses` a connection that a response left open carries the next
+    request. `sent_by` counts what stamped the requests themselves.
     """
 
-    def __init__(self, verify: ssl.SSLContext | None = None) -> None:
+    def __init__(self, verify: ssl.SSLContext | None = None, *, reuses: bool = True) -> None:
+        self._reuses = reuses
         self.wall = WallClock()
         self._stamping = clock.keeping()
         self._tls = verify
@@ -76,7 +78,9 @@ class StampedTransport(httpx.AsyncBaseTransport):
             raise
         finally:
             self.sent_by["kernel" if recording.is_sent_stamped else "user"] += 1
-        if not connection.is_closed:
+        if not self._reuses:
+            connection.close()
+        elif not connection.is_closed:
             self._idle[origin].append(connection)
         if recording.outcome != "ended":
             raise RequestFailed(recording.error or recording.outcome)

@@ -4,8 +4,8 @@ import time
 from pathlib import Path
 
 
-def wait_until(condition) -> None:
-    deadline = time.monotonic() + 20
+def wait_until(condition, at_most_s: float = 20) -> None:
+    deadline = time.monotonic() + at_most_s
     while not condition():
         assert time.monotonic() < deadline, "gave up waiting"
         time.sleep(0.02)

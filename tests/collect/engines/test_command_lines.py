@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.collect import engines
-from pipeline.collect.engines import _flags, _python
+from pipeline.collect.engines import _flags, _program, _python
 from pipeline.collect.engines._contract import parse_options
 
 PARSERS = Path(__file__).with_name("parsers")
@@ -184,6 +184,20 @@ def test_a_model_that_is_not_there_is_told_before_anything_starts(name, command)
 def test_a_python_that_cannot_be_run_is_told_with_the_cure():
     with pytest.raises(engines.EngineError, match=r"the Python /nowhere/python cannot be run .*`python`"):
         _python.versions("vllm", "/nowhere/python", ["vllm"])
+
+
+def test_a_python_or_program_may_be_written_from_the_home_folder_or_from_where_we_stand(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    program = tmp_path / "home" / "bin" / "serve"
+    program.parent.mkdir(parents=True)
+    program.symlink_to(sys.executable)
+    for written in ("~/bin/serve", "home/bin/serve", "./home/bin/serve", str(program)):
+        assert _python.interpreter(written) == str(program)  # the link itself: it says whose packages are meant
+        assert _program.installed("llama-server", written, "install it") == str(program)
+    monkeypatch.setenv("PATH", str(program.parent))
+    assert _program.installed("llama-server", "serve", "install it") == str(program)
+    assert (_python.interpreter("python3.11"), _python.interpreter(None)) == ("python3.11", sys.executable)
 
 
 def test_a_flag_without_a_value_is_left_out_and_a_true_one_stands_alone():

@@ -334,6 +334,12 @@ def test_an_attached_engine_that_is_not_there_is_told_with_the_cure(use, tmp_pat
         ("gguf_init_from_file: failed to open GGUF file 'x.gguf'", "path of a model"),
         ("Error: No such option: --cb-blocks", "Correct `arguments`"),
         ("engine small: ended with signal 9; the last lines", "want of memory"),
+        ("engine llama-server: ended with signal 4; the last lines", "another processor"),
+        (
+            "llama-server: error while loading shared libraries: libllama-common.so.0: cannot open shared object "
+            "file: No such file or directory",
+            "LD_LIBRARY_PATH",
+        ),
         ("something new", "read the log above"),
     ],
 )

@@ -65,8 +65,9 @@ def test_what_is_recorded_in_a_process_of_its_own_comes_home_as_if_recorded_here
 
 
 @pytest.fixture
-def cut_off(layout, tmp_path):
+def cut_off(layout, tmp_path, monkeypatch):
     """A collection under way in a thread, with the error it ends with."""
+    monkeypatch.setattr(line, "WATCH_EVERY_S", 0.1)
     path, errors = fleets.write(tmp_path, **LONG), []
 
     def run():
@@ -95,6 +96,25 @@ def test_a_killed_collector_leaves_no_engine_and_what_was_finished_comes_home_ne
     assert (first.outcome, second.outcome) == ("interrupted", "finished")
     assert first.requests_recorded >= 3
     assert left_there(layout) == []
+
+
+def test_a_frozen_collector_is_killed_with_its_engine_and_what_was_finished_comes_home_next_time(
+    layout, tmp_path, cut_off, monkeypatch
+):
+    errors, (collector, engine), thread = cut_off
+    os.kill(collector, signal.SIGSTOP)
+    monkeypatch.setattr(line, "PATIENCE_S", 0.5)
+    thread.join()
+    wait_until(lambda: is_gone(collector) and is_gone(engine))
+    (error,) = errors
+    assert error.startswith("host box (The box): nothing came from there for 0.5 s")
+    assert "the collector there is frozen, and was killed" in error
+    assert "Cure: see there what stops a process" in error
+    monkeypatch.setattr(line, "PATIENCE_S", 60.0)
+    collect(layout, fleets.write(tmp_path, **SHORT))
+    first, second = trace.manifests(layout.traces, tonight())
+    assert (first.outcome, second.outcome) == ("interrupted", "finished")
+    assert first.requests_recorded >= 3
 
 
 def test_a_killed_engine_ends_its_requests_and_not_the_collection(layout, tmp_path, cut_off):
