@@ -1,6 +1,7 @@
 """Where things lie on disk. Every path of the pipeline is spelled here and nowhere else."""
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -12,6 +13,27 @@ def shipped(name: str) -> Path:
     """Return `name` (`sql`, `data-releases`, …) of a checkout, or of an installed wheel."""
     checkout = PACKAGE.parent / name
     return checkout if checkout.exists() else PACKAGE / "_root" / name
+
+
+State = tuple[date, int, int]
+"""Night, size and time of last change (ns) of a file."""
+
+
+def states(path: Path) -> Iterator[State]:
+    """What files are of nights and lie beside this one: the path of any night will do.
+
+    One listing of the folder: years of nights are asked for at every publication.
+    """
+    head, suffix = "night=", path.suffix
+    try:
+        listed = os.scandir(path.parent)
+    except FileNotFoundError:
+        return
+    with listed:
+        for entry in listed:
+            if entry.name.startswith(head) and entry.name.endswith(suffix):
+                of = entry.stat()
+                yield date.fromisoformat(entry.name[len(head) : -len(suffix)]), of.st_size, of.st_mtime_ns
 
 
 @dataclass(frozen=True)

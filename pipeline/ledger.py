@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 import polars as pl
@@ -86,17 +87,31 @@ def _enter(traces: Path, files: Mapping[str, str]) -> None:
     path = traces / NAME
     if not path.exists():
         files = {**closed(traces), **files}
-    whole = _whole_lines(path)
-    known = {(one.path, one.sha256) for one in map(_decoded, whole) if one}
-    previous = _hash(whole[-1]) if whole else BEGINNING
+    content = _content(path)
+    entries = content.count(b"\n")
+    previous = _hash(content[:-1].rpartition(b"\n")[2]) if content else BEGINNING
     fresh = b""
     for name, sha256 in files.items():
-        if (name, sha256) not in known:
-            whole.append(msgspec.json.encode(Entry(len(whole) + 1, _now(), name, sha256, previous)))
-            previous = _hash(whole[-1])
-            fresh += whole[-1] + b"\n"
+        if not _is_entered(content, name, sha256):
+            entries += 1
+            line = msgspec.json.encode(Entry(entries, _now(), name, sha256, previous))
+            previous = _hash(line)
+            fresh += line + b"\n"
     if fresh:
-        _append(path, fresh)
+        _append(path, fresh, len(content))
+
+
+def _is_entered(content: bytes, name: str, sha256: str) -> bool:
+    """Whether a line has this path and hash; of years of lines, only those with the path are read."""
+    path = msgspec.json.encode(name)
+    at = content.find(path)
+    while at >= 0:
+        line = content[content.rfind(b"\n", 0, at) + 1 : content.find(b"\n", at)]
+        entry = _decoded(line)
+        if entry and (entry.path, entry.sha256) == (name, sha256):
+            return True
+        at = content.find(path, at + 1)
+    return False
 
 
 def enter_missing(traces: Path) -> None:
@@ -119,15 +134,41 @@ def _files(traces: Path) -> Iterator[tuple[str, Path]]:
                 yield path.relative_to(traces).as_posix(), path
 
 
+class Known(NamedTuple):
+    """The first entries of a ledger, by the bytes of their lines: how many entries and bytes, and their hash."""
+
+    entries: int
+    size: int
+    sha256: str
+
+
 def read(traces: Path) -> list[Line]:
     """All entries; refuses a chain that does not hold. A line without an end is a crash's, and no entry."""
+    return read_on(traces, None)[0]
+
+
+def read_on(traces: Path, known: Known | None) -> tuple[list[Line], Known, bool]:
+    """The entries behind those that are known to hold; all that are known then; and whether they still are.
+
+    Where a byte of the known ones has changed, all entries are read, and the chain tells what is wrong.
+    """
+    path = traces / NAME
+    content = _content(path)
+    is_known = known is not None and hashlib.sha256(content[: known.size]).hexdigest() == known.sha256
+    entries, size = (known.entries, known.size) if known and is_known else (0, 0)
+    previous = _hash(content[: size - 1].rpartition(b"\n")[2]) if size else BEGINNING
+    lines = _chained(path, content[size:].split(b"\n")[:-1], entries, previous)
+    return lines, Known(entries + len(lines), len(content), hashlib.sha256(content).hexdigest()), is_known
+
+
+def _chained(path: Path, texts: list[bytes], entries: int, previous: str) -> list[Line]:
+    """The entries of these lines, which follow so many others."""
     lines: list[Line] = []
-    previous = BEGINNING
-    for number, text in enumerate(_whole_lines(traces / NAME), 1):
+    for number, text in enumerate(texts, entries + 1):
         entry = _decoded(text)
         if entry is None or entry.entry != number or entry.previous != previous:
             raise LedgerError(
-                f"{traces / NAME}: entry {number} does not follow from the one before it: the ledger was changed "
+                f"{path}: entry {number} does not follow from the one before it: the ledger was changed "
                 "at or before this line; restore it from a backup"
             )
         previous = _hash(text)
@@ -146,12 +187,18 @@ def head(traces: Path) -> str | None:
 
 def frame(lines: list[Line]) -> pl.DataFrame:
     """The table `ledger`."""
-    rows = [{**msgspec.structs.asdict(line.entry), "head": line.head} for line in lines]
-    return pl.DataFrame(rows, schema={**dict.fromkeys(COLUMNS, pl.String), "entry": pl.Int64})
+    rows = [(*msgspec.structs.astuple(line.entry), line.head) for line in lines]
+    return pl.DataFrame(rows, schema={**dict.fromkeys(COLUMNS, pl.String), "entry": pl.Int64}, orient="row")
+
+
+def _content(path: Path) -> bytes:
+    """The whole lines; none where there is no ledger."""
+    content = path.read_bytes() if path.exists() else b""
+    return content[: content.rfind(b"\n") + 1]
 
 
 def _whole_lines(path: Path) -> list[bytes]:
-    return path.read_bytes().split(b"\n")[:-1] if path.exists() else []
+    return _content(path).split(b"\n")[:-1]
 
 
 def _decoded(line: bytes) -> Entry | None:
@@ -169,8 +216,7 @@ def _hash(line: bytes) -> str:
     return hashlib.sha256(line).hexdigest()
 
 
-def _append(path: Path, fresh: bytes) -> None:
-    whole = sum(len(line) + 1 for line in _whole_lines(path))
+def _append(path: Path, fresh: bytes, whole: int) -> None:
     try:
         with path.open("ab", buffering=0) as file:
             if file.tell() > whole:  # an append that was cut short left a piece of its lines

@@ -4,10 +4,11 @@ Nights whose critical checks fail stay staged and are named; what was published 
 """
 
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
 
+import msgspec
 import polars as pl
 
 from pipeline import (
@@ -20,6 +21,7 @@ from pipeline import (
     releases,
     renewal,
     site,
+    sql,
     tables,
     warehouse,
     warehouse_increment,
@@ -31,6 +33,7 @@ from pipeline.imports import published
 from pipeline.layout import Layout
 from pipeline.releases import Release
 from pipeline.tables import changes
+from pipeline.warehouse_increment import Settled
 
 
 class NothingToPublishError(TokenclockError):
@@ -105,41 +108,61 @@ def released(layout: Layout) -> tuple[dict[str, warehouse.Extra], dict[str, list
 
 
 def publish_warehouse(layout: Layout) -> Published:
-    """Audit every staged night that has changed, then publish those without a critical failure."""
+    """Audit every staged night that has changed, then publish those without a critical failure.
+
+    What is published as it is staged, and as its audits stand, is not looked at again: one night more costs the
+    same behind any number of them.
+    """
     staged = tables.nights(layout)
-    refused = renewal.renew(layout, sorted(set(staged) - warehouse_increment.settled(layout, staged)))
+    before = _before(layout, staged)
+    fresh = [night for night in staged if night not in before.nights]
+    refused = renewal.renew(layout, fresh)
     audits, held = [], {night: [why] for night, why in refused.items()}
-    for done, night in enumerate(staged):
+    for done, night in enumerate(fresh):
         if night in held:
             continue
-        progress.tell(progress.Step("checks", done, len(staged), str(night)))
+        progress.tell(progress.Step("checks", done, len(fresh), str(night)))
         of_night = checks.ensure(layout, night)
         audits += of_night
         if failed := checks.blocking(of_night):
             held[night] = [check.name for check in failed]
-    progress.tell(progress.Step("checks", len(staged), len(staged), "done"))
+    progress.tell(progress.Step("checks", len(fresh), len(fresh), "done"))
     nights = [night for night in staged if night not in held]
     if held and not nights:
         quality.publish(layout)  # the one page that shows why
         raise NothingToPublishError(_refusal(held))
     shown, releases_failed = released(layout)
-    extras = beside(layout, nights, audits, shown)
+    extras = beside(layout, nights, audits, shown, before)
     changed = [changes.sentence(row) for row in extras["changes"].frame.filter("is_recent").to_dicts()]
-    return Published(warehouse.publish(layout, nights, extras), nights, held, changed, releases_failed)
+    return Published(warehouse.publish(layout, nights, extras, before), nights, held, changed, releases_failed)
+
+
+def _before(layout: Layout, staged: list[date]) -> Settled:
+    """The nights whose tables and audits are published as they are, and what was remembered of the latter."""
+    found, marks = warehouse_increment.settled(layout, staged), checks.marks(layout)
+    remembered = found.marks.get("check_results", {})
+    known = {night for night in found.nights if marks.get(night) == remembered.get(str(night), "")}
+    of_checks = {str(night): marks[night] for night in known}
+    return replace(found, nights=frozenset(known), marks={**found.marks, "check_results": of_checks})
 
 
 def beside(
-    layout: Layout, nights: list[date], audits: list[checks.Audit], shown: dict[str, warehouse.Extra]
+    layout: Layout,
+    nights: list[date],
+    audits: list[checks.Audit],
+    shown: dict[str, warehouse.Extra],
+    before: Settled = warehouse_increment.NOTHING,
 ) -> dict[str, warehouse.Extra]:
-    """What the warehouse holds beside the tables of these nights; `shown` are the tables of the releases."""
-    return {
-        **shown,
-        **extra_tables(changes.build(summaries(layout, nights)), audits, ledger.read(layout.traces)),
-    }
+    """What the warehouse holds beside the tables of these nights; `shown` are the tables of the releases.
+
+    `audits` are those of nights that are not known from `before`.
+    """
+    found = changes.build(summaries(layout, nights))
+    return {**shown, **extra_tables(found, _check_results(layout, audits, before), _ledger(layout, before))}
 
 
 def extra_tables(
-    found: pl.DataFrame, audits: list[checks.Audit], lines: list[ledger.Line]
+    found: pl.DataFrame, check_results: warehouse.Extra, entries: warehouse.Extra
 ) -> dict[str, warehouse.Extra]:
     """The tables of the warehouse that are not derived night by night; `found` are the changes of level."""
     return {
@@ -149,20 +172,57 @@ def extra_tables(
             published.load(),
             published.COMMENTS,
         ),
-        "check_results": warehouse.Extra(
-            "One row a night and check: what the audit found",
-            checks.frame(audits),
-            checks.COMMENTS,
-        ),
-        "ledger": warehouse.Extra(ledger.TITLE, ledger.frame(lines), ledger.COLUMNS),
+        "check_results": check_results,
+        "ledger": entries,
     }
 
 
+def check_results(audits: list[checks.Audit]) -> warehouse.Extra:
+    """The table of what the checks said."""
+    return warehouse.Extra("One row a night and check: what the audit found", checks.frame(audits), checks.COMMENTS)
+
+
+def _check_results(layout: Layout, audits: list[checks.Audit], before: Settled) -> warehouse.Extra:
+    """The same, where what they said of the nights from `before` is published already."""
+    known, now = before.marks.get("check_results", {}), checks.marks(layout)
+    earlier = warehouse.Earlier(
+        known,
+        f"night NOT IN ({', '.join(map(sql.quoted, known))})",
+        lambda: checks.frame(one for night in sorted(before.nights) for one in checks.ensure(layout, night)),
+    )
+    marks = {str(one.night): now[one.night] for one in audits if one.night in now}
+    return replace(check_results(audits), earlier=earlier if known else None, marks={**known, **marks})
+
+
+def ledger_entries(lines: list[ledger.Line]) -> warehouse.Extra:
+    """The table of what the ledger holds."""
+    return warehouse.Extra(ledger.TITLE, ledger.frame(lines), ledger.COLUMNS)
+
+
+def _ledger(layout: Layout, before: Settled) -> warehouse.Extra:
+    """The same, where its first entries are published: not read again while no byte of them changes."""
+    marks = before.marks.get("ledger", {})
+    known = msgspec.json.decode(marks["lines"], type=ledger.Known) if marks else None
+    lines, now, is_known = ledger.read_on(layout.traces, known)
+    remembered = {"lines": msgspec.json.encode(now).decode()}
+    if known is None or not is_known:
+        return replace(ledger_entries(lines), marks=remembered)
+    earlier = warehouse.Earlier(
+        marks,
+        f"entry > {known.entries}",
+        lambda: ledger.frame(ledger.read(layout.traces)[: known.entries]),
+    )
+    return replace(ledger_entries(lines), earlier=earlier, marks=remembered)
+
+
 def summaries(layout: Layout, nights: list[date]) -> pl.DataFrame:
-    """The summaries of many nights, in the columns of today."""
+    """What changes are looked for in: medians of the latest of these nights."""
     nothing = tables.empty("summary")
-    staged = [pl.read_parquet(layout.table("summary", night)) for night in nights[-changes.LATEST_NIGHTS :]]
-    return pl.concat([nothing, *staged], how="diagonal")
+    paths = [layout.table("summary", night) for night in nights[-changes.LATEST_NIGHTS :]]
+    if not paths:
+        return nothing.select(changes.USES)
+    staged = pl.scan_parquet(paths, schema=nothing.schema, missing_columns="insert", extra_columns="ignore")
+    return staged.select(changes.USES).collect()
 
 
 def _refusal(held: dict[date, list[str]]) -> str:

@@ -4,11 +4,10 @@ Readers and the night never wait for each other: a reader keeps the file that it
 one another alone.
 """
 
-import hashlib
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from pipeline import warehouse_increment as increment
 from pipeline.errors import TokenclockError
 from pipeline.layout import Layout
 from pipeline.sql import quoted
+from pipeline.warehouse_increment import NOTHING, Marks, Settled
 
 META = "meta"
 META_TITLE = "One row: what this warehouse is, and what it was made from"
@@ -39,16 +39,37 @@ class WarehouseError(TokenclockError):
 
 
 @dataclass(frozen=True)
+class Earlier:
+    """Rows that a publication before made, and that nobody need make again. `marks`: what they were made from.
+
+    `stale` is true of the rows that are not among them, in SQL; `rows` makes them where no publication has them.
+    """
+
+    marks: Marks
+    stale: str
+    rows: Callable[[], pl.DataFrame]
+
+
+@dataclass(frozen=True)
 class Extra:
-    """A table that is not derived from traces night by night."""
+    """A table that is not derived from traces night by night.
+
+    `frame` comes behind the rows that are there from `earlier`; `marks` are to be remembered of all of them.
+    """
 
     title: str
     frame: pl.DataFrame
     columns: Mapping[str, str]
+    earlier: Earlier | None = None
+    marks: Marks = field(default_factory=dict)
 
 
-def publish(layout: Layout, nights: Sequence[date], extras: Mapping[str, Extra]) -> dict[str, int]:
+def publish(
+    layout: Layout, nights: Sequence[date], extras: Mapping[str, Extra], before: Settled = NOTHING
+) -> dict[str, int]:
     """Build a warehouse of these nights and rename it into place; return rows by table.
+
+    Files of the nights that are known from `before` are not looked at again.
 
     Readers keep the file they have open; whoever opens it next sees the new one. When anything fails,
     the warehouse that was published stays.
@@ -58,9 +79,9 @@ def publish(layout: Layout, nights: Sequence[date], extras: Mapping[str, Extra])
         for left in layout.data.glob(f".{layout.warehouse.name}.*"):  # by a publication that was killed
             left.unlink()
         with _aside(layout.warehouse) as aside:
-            rows = _build(aside, layout, nights, extras)
+            rows = _build(aside, layout, nights, extras, before)
         with connect(layout) as con:
-            attach.write(layout, con, nights)
+            attach.write(layout, con, nights, before.nights)
     return rows
 
 
@@ -78,43 +99,38 @@ def _aside(path: Path) -> Iterator[Path]:
         aside.with_name(f"{aside.name}.wal").unlink(missing_ok=True)
 
 
-def _meta(nights: Sequence[date], hashes: Mapping[tuple[str, date], str]) -> Extra:
+def _meta(nights: Sequence[date], content_sha256: str) -> Extra:
     row = {
         "schema_version": tables.SCHEMA_VERSION,
         "code_version": __version__,
         "nights": len(nights),
         "first_night": min(nights, default=None),
         "last_night": max(nights, default=None),
-        "content_sha256": _content(hashes),
+        "content_sha256": content_sha256,
     }
     kinds = dict(zip(META_COLUMNS, (pl.Int32, pl.String, pl.Int32, pl.Date, pl.Date, pl.String), strict=True))
     return Extra(META_TITLE, pl.DataFrame([row], schema=kinds), META_COLUMNS)
 
 
-def _content(hashes: Mapping[tuple[str, date], str]) -> str:
-    """One hash of all staged tables, by those of their files."""
-    lines = (f"{name} {night} {sha256}\n" for (name, night), sha256 in sorted(hashes.items()))
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
-
-
-def _build(path: Path, layout: Layout, nights: Sequence[date], extras: Mapping[str, Extra]) -> dict[str, int]:
+def _build(
+    path: Path, layout: Layout, nights: Sequence[date], extras: Mapping[str, Extra], before: Settled
+) -> dict[str, int]:
     """Bring a copy of the published warehouse up to date, or build one anew where there is none fit for it."""
-    now, made_by = increment.staged(layout, nights), increment.definitions(*sorted(extras))
-    increment.refuse_missing(layout, nights, now)
+    made_by = increment.definitions(*sorted(extras))
     is_copy = increment.copy(layout.warehouse, path, made_by)
     with duckdb.connect(path, config=sql.OFFLINE) as con:
         con.begin()  # one transaction: else each of hundreds of comments waits for the disk
         if not is_copy:
             _create(con)
-        brought = increment.bring_up_to_date(con, now, layout)
-        extras = {**extras, META: _meta(nights, brought.hashes)}
+        brought = increment.bring_up_to_date(con, layout, nights, before)
+        extras = {**extras, META: _meta(nights, brought.content_sha256)}
         for name, extra in extras.items():
-            _fill(con, name, extra.frame)
-            _comment(con, name, extra.title, extra.columns)
+            _put(con, name, extra, is_copy=is_copy)
         if not is_copy:
             define(con)
         rows = {name: _count(con, name) for name in (*tables.tables(), *extras)}
-        increment.remember(con, now, made_by, brought, sum(rows.values()))
+        marks = {name: extra.marks for name, extra in extras.items()}
+        increment.remember(con, made_by, brought, sum(rows.values()), marks)
         con.commit()
         con.execute("CHECKPOINT").fetchall()
     return rows
@@ -126,6 +142,19 @@ def _create(con: duckdb.DuckDBPyConnection) -> None:
     for name, table in tables.tables().items():
         _fill(con, name, tables.empty(name))
         _comment(con, name, table.title, table.columns)
+
+
+def _put(con: duckdb.DuckDBPyConnection, name: str, extra: Extra, *, is_copy: bool) -> None:
+    """Fill a table that is of no night; rows from earlier stay where they are."""
+    earlier = extra.earlier
+    if earlier and is_copy and increment.is_remembered(con, name, earlier.marks):
+        con.execute(f'DELETE FROM "{name}" WHERE {earlier.stale}').fetchall()
+        con.register("incoming", extra.frame)
+        con.execute(f'INSERT INTO "{name}" BY NAME SELECT * FROM incoming').fetchall()
+        con.unregister("incoming")
+        return
+    _fill(con, name, pl.concat([earlier.rows(), extra.frame]) if earlier else extra.frame)
+    _comment(con, name, extra.title, extra.columns)
 
 
 def _fill(con: duckdb.DuckDBPyConnection, name: str, frame: pl.DataFrame) -> None:

@@ -6,8 +6,8 @@ in which much was replaced, is not copied but built anew, which also keeps it co
 """
 
 import hashlib
-import shutil
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -15,22 +15,21 @@ from pathlib import Path
 import duckdb
 import polars as pl
 
-from pipeline import renewal, sql, tables, trace
+from pipeline import copies, renewal, sql, tables, trace
 from pipeline.errors import TokenclockError
-from pipeline.layout import Layout
+from pipeline.layout import Layout, State, states
 
 REPLACED_SHARE = 0.25  # of all rows: beyond it, the holes that they left are worth a warehouse built anew
 
-Staged = dict[tuple[str, date], tuple[int, int]]
-"""Size and time of last change of the file of each table and night."""
+_FEW = 30  # nights whose files are quicker asked for than found among those of years
 
-_STAGED = {
-    "table_name": pl.String,
-    "night": pl.Date,
-    "size": pl.Int64,
-    "changed_ns": pl.Int64,
-    "sha256": pl.String,
-}
+_FILES = pl.Schema({"table_name": pl.String, "night": pl.Date, "size": pl.Int64, "changed_ns": pl.Int64})
+_KEY = ["table_name", "night"]
+_STAGED = pl.Schema([*_FILES.items(), ("sha256", pl.String)])
+_MARKS = pl.Schema({"table_name": pl.String, "key": pl.String, "mark": pl.String})
+
+Marks = Mapping[str, str]
+"""What a publication remembers of what rows of a table were made from, by parts of it."""
 
 
 class StagedError(TokenclockError):
@@ -39,27 +38,74 @@ class StagedError(TokenclockError):
 
 @dataclass(frozen=True)
 class Brought:
-    """How many rows that were there left, and the hash of every file that the warehouse is filled from."""
+    """How many rows that were there left, and the files that the warehouse is filled from, with their hashes."""
 
     replaced: int
-    hashes: dict[tuple[str, date], str]
+    files: pl.DataFrame
+
+    @property
+    def content_sha256(self) -> str:
+        """One hash of all staged tables, by those of their files."""
+        line = pl.concat_str(pl.col("table_name"), pl.lit(" "), pl.col("night"), pl.lit(" "), pl.col("sha256"))
+        lines = self.files.sort(_KEY).select(line + "\n").to_series()
+        return hashlib.sha256(lines.str.join().item().encode()).hexdigest()
 
 
-def staged(layout: Layout, nights: Sequence[date]) -> Staged:
+@dataclass(frozen=True)
+class Settled:
+    """Nights that are published as they are staged now, and what was remembered of tables that are of no night.
+
+    `files` are those of these nights.
+    """
+
+    nights: frozenset[date]
+    marks: Mapping[str, Marks]
+    files: pl.DataFrame
+
+
+NOTHING = Settled(frozenset(), {}, _FILES.to_frame())
+
+
+def staged(layout: Layout, nights: Collection[date]) -> pl.DataFrame:
     """The files that a warehouse of these nights is filled from, as they are now."""
-    found = ((name, night, layout.table(name, night)) for night in nights for name in tables.tables())
-    known = {(name, night): path.stat() for name, night, path in found if path.exists()}
-    return {key: (of.st_size, of.st_mtime_ns) for key, of in known.items()}
+    listed = _one_by_one if len(nights) <= _FEW else _of_folder
+    found = [(name, *of) for name in tables.tables() for of in listed(layout, name, set(nights))]
+    columns = zip(_FILES.items(), zip(*found, strict=True) if found else [[]] * len(_FILES), strict=True)
+    return pl.DataFrame([pl.Series(name, values, kind) for (name, kind), values in columns])
 
 
-def refuse_missing(layout: Layout, nights: Sequence[date], now: Staged) -> None:
-    """Raise where a table of a night is not there and should be."""
+def _of_folder(layout: Layout, name: str, nights: Collection[date]) -> Iterator[State]:
+    return (of for of in states(layout.table(name, date.min)) if of[0] in nights)
+
+
+def _one_by_one(layout: Layout, name: str, nights: Collection[date]) -> Iterator[State]:
     for night in nights:
+        with suppress(FileNotFoundError):
+            of = layout.table(name, night).stat()
+            yield night, of.st_size, of.st_mtime_ns
+
+
+def _refuse_missing(layout: Layout, nights: Sequence[date], now: pl.DataFrame, before: pl.DataFrame) -> None:
+    """Raise where a table of a night is not there and should be; one published without it may lack it again."""
+    counts = now.group_by("night").len()
+    whole = {night for night, count in counts.iter_rows() if count == len(tables.tables())}
+    known = set(before["night"]) - _changed(before, now)
+    for night in (one for one in nights if one not in whole and one not in known):
+        there = set(now.filter(night=night)["table_name"])
         for name in tables.tables():
-            if (name, night) not in now and not renewal.is_kept(layout, name, night):
+            if name not in there and not renewal.is_kept(layout, name, night):
                 raise StagedError(
                     f"{layout.table(name, night)}: missing; build the night anew: tokenclock build --night {night}"
                 )
+
+
+def _changed(before: pl.DataFrame, now: pl.DataFrame) -> set[date]:
+    """The nights with a file that came, went or changed."""
+    return {
+        night
+        for one, other in ((before, now), (now, before))
+        for night in one.join(other, on=_FILES.names(), how="anti")["night"].unique()
+    }
 
 
 def definitions(*words: object) -> str:
@@ -72,24 +118,37 @@ def definitions(*words: object) -> str:
     return whole.hexdigest()
 
 
-def settled(layout: Layout, nights: Sequence[date]) -> set[date]:
+def settled(layout: Layout, nights: Sequence[date]) -> Settled:
     """The nights that are published as they are staged now, by the tables of today: nothing of them has changed."""
     if not layout.warehouse.exists():
-        return set()
+        return NOTHING
     now = staged(layout, nights)
     try:
         with duckdb.connect(layout.warehouse, read_only=True, config=sql.OFFLINE) as con:
-            before = _remembered(con)
+            before = _remembered(con).select(_FILES.names())
             is_of_today = con.execute("SELECT schemas FROM internal.state").fetchall() == [(_schemas(),)]
+            marks = _marks(con)
     except duckdb.Error:  # of another version, or damaged
-        return set()
-    changed = {night for (name, night) in {*before, *now} if before.get((name, night)) != now.get((name, night))}
-    return set(nights) - changed if is_of_today else set()
+        return NOTHING
+    known = set(nights) - _changed(before, now) if is_of_today else set()
+    return Settled(frozenset(known), marks, now)
 
 
-def _remembered(con: duckdb.DuckDBPyConnection) -> Staged:
-    rows = con.execute("SELECT table_name, night, size, changed_ns FROM internal.staged").fetchall()
-    return {(name, night): (size, changed) for name, night, size, changed in rows}
+def _remembered(con: duckdb.DuckDBPyConnection) -> pl.DataFrame:
+    found: pl.DataFrame = con.sql(f"SELECT {', '.join(_STAGED)} FROM internal.staged").pl()
+    return found.cast(_STAGED)
+
+
+def _marks(con: duckdb.DuckDBPyConnection) -> dict[str, dict[str, str]]:
+    found: dict[str, dict[str, str]] = {}
+    for name, key, mark in con.execute("SELECT table_name, key, mark FROM internal.marks").fetchall():
+        found.setdefault(name, {})[key] = mark
+    return found
+
+
+def is_remembered(con: duckdb.DuckDBPyConnection, name: str, marks: Marks) -> bool:
+    """Whether a table has the rows that these marks stand for: another publication may have changed them since."""
+    return marks.items() <= _marks(con).get(name, {}).items()
 
 
 def _schemas() -> str:
@@ -109,25 +168,34 @@ def copy(published: Path, aside: Path, made_by: str) -> bool:
         return False
     if row is None or row[0] != made_by or row[1] > REPLACED_SHARE * row[2]:
         return False
-    shutil.copyfile(published, aside)
+    copies.copy(published, aside)
     return True
 
 
-def bring_up_to_date(con: duckdb.DuckDBPyConnection, now: Staged, layout: Layout) -> Brought:
-    """Replace what came from files that have changed or gone; the others are not read."""
-    rows = con.execute("SELECT table_name, night, size, changed_ns, sha256 FROM internal.staged").fetchall()
-    before: Staged = {(name, night): (size, changed) for name, night, size, changed, _ in rows}
-    hashes = {(name, night): sha256 for name, night, _, _, sha256 in rows if (name, night) in now}
-    stale = [key for key, of in before.items() if now.get(key) != of]
+def bring_up_to_date(
+    con: duckdb.DuckDBPyConnection, layout: Layout, nights: Sequence[date], settled: Settled
+) -> Brought:
+    """Replace what came from files that have changed or gone; the others are not read.
+
+    Files of settled nights are taken for what they were: what has changed since is of the next publication.
+    """
+    known = settled.files.filter(pl.col("night").is_in(settled.nights & set(nights)))
+    before, now = _remembered(con), pl.concat([known, staged(layout, set(nights) - settled.nights)])
+    _refuse_missing(layout, nights, now, before)
+    same = now.join(before, on=_FILES.names(), how="inner")
+    stale = before.join(now, on=_FILES.names(), how="anti").select(_KEY).rows()
+    fresh = now.join(before, on=_FILES.names(), how="anti").sort(_KEY)
     # Rows without a night of their own go while the requests that have it are there.
     without = {name for name in tables.tables() if "night" not in tables.tables()[name].columns}
     left = sum(
         _delete(con, *key, by_request=key[0] in without) for key in sorted(stale, key=lambda k: k[0] not in without)
     )
-    for name, night in sorted(key for key, of in now.items() if before.get(key) != of):
+    hashes = []
+    for name, night in fresh.select(_KEY).iter_rows():
         _append(con, layout, name, night)
-        hashes[name, night] = trace.sha256(layout.table(name, night))
-    return Brought(left, hashes)
+        hashes.append(trace.sha256(layout.table(name, night)))
+    brought = fresh.with_columns(sha256=pl.Series(hashes, dtype=pl.String))
+    return Brought(left, pl.concat([same, brought]).select(_STAGED.names()))
 
 
 def _append(con: duckdb.DuckDBPyConnection, layout: Layout, name: str, night: date) -> None:
@@ -155,19 +223,25 @@ def begin(con: duckdb.DuckDBPyConnection) -> None:
     con.execute(
         "CREATE TABLE internal.state (made_by VARCHAR, schemas VARCHAR, replaced BIGINT, kept BIGINT)"
     ).fetchall()
-    con.register("incoming", pl.DataFrame(schema=_STAGED))
-    con.execute("CREATE TABLE internal.staged AS SELECT * FROM incoming").fetchall()
-    con.unregister("incoming")
+    _keep(con, "staged", _STAGED.to_frame())
+    _keep(con, "marks", _MARKS.to_frame())
 
 
-def remember(con: duckdb.DuckDBPyConnection, now: Staged, made_by: str, brought: Brought, kept: int) -> None:
+def remember(
+    con: duckdb.DuckDBPyConnection, made_by: str, brought: Brought, kept: int, marks: Mapping[str, Marks]
+) -> None:
     """Write down what the warehouse was filled from, how many rows it holds, and how many left it so far."""
     row = con.execute("SELECT coalesce(sum(replaced), 0) FROM internal.state").fetchone()
     replaced = brought.replaced + (int(row[0]) if row else 0)
     con.execute("DELETE FROM internal.state").fetchall()
     state = [made_by, _schemas(), replaced, kept]
     con.execute("INSERT INTO internal.state VALUES (?, ?, ?, ?)", state).fetchall()
-    rows = [(*key, *of, brought.hashes[key]) for key, of in now.items()]
-    con.register("incoming", pl.DataFrame(rows, schema=_STAGED, orient="row"))
-    con.execute("CREATE OR REPLACE TABLE internal.staged AS SELECT * FROM incoming").fetchall()
+    _keep(con, "staged", brought.files)
+    rows = [(name, key, mark) for name, of in marks.items() for key, mark in of.items()]
+    _keep(con, "marks", pl.DataFrame(rows, schema=_MARKS, orient="row"))
+
+
+def _keep(con: duckdb.DuckDBPyConnection, name: str, frame: pl.DataFrame) -> None:
+    con.register("incoming", frame)
+    con.execute(f"CREATE OR REPLACE TABLE internal.{name} AS SELECT * FROM incoming").fetchall()
     con.unregister("incoming")

@@ -4,8 +4,8 @@ import duckdb
 import polars as pl
 import pytest
 
-from pipeline import publish, sql, tables, trace, warehouse
-from pipeline.checks import ensure
+from pipeline import ledger, publish, sql, tables, trace, warehouse
+from pipeline.checks import audit, ensure
 from pipeline.query import run
 from tests import nights, streams
 
@@ -130,3 +130,41 @@ def test_an_unchanged_night_is_not_audited_again(layout):
     stamps = {path: path.stat().st_mtime_ns for path in (layout.data / "audits").rglob("*.json")}
     publish.publish_warehouse(layout)
     assert {path: path.stat().st_mtime_ns for path in stamps} == stamps
+
+
+def test_what_is_published_as_it_stands_is_not_read_again_and_a_change_of_it_is_seen(layout, monkeypatch):
+    for night in (BAD, GOOD):
+        nights.record(layout, night)
+        publish.build_night(layout, night)
+        publish.publish_warehouse(layout)
+    asked = []
+    monkeypatch.setattr("pipeline.checks.ensure", lambda *given, of=ensure: asked.append(given[1]) or of(*given))
+    publish.publish_warehouse(layout)
+    assert asked == []
+    whole = [run(layout, f"SELECT * FROM {name} ORDER BY ALL") for name in ("check_results", "ledger")]  # noqa: S608
+    audit(layout, "ttft", BAD)
+    publish.publish_warehouse(layout)
+    assert asked == [BAD]
+    spoil(layout, GOOD)
+    assert list(publish.publish_warehouse(layout).held) == [GOOD]
+    failed = "SELECT DISTINCT night FROM check_results WHERE check_name = 'time_runs_forward' AND NOT passed"
+    assert run(layout, failed)["night"].to_list() == [GOOD]
+    publish.build_night(layout, GOOD)
+    publish.publish_warehouse(layout)
+    layout.warehouse.unlink()
+    publish.publish_warehouse(layout)
+    again = [run(layout, f"SELECT * FROM {name} ORDER BY ALL") for name in ("check_results", "ledger")]  # noqa: S608
+    assert all(map(pl.DataFrame.equals, whole, again))
+
+
+def test_entries_that_come_behind_a_published_ledger_are_added_and_a_change_in_it_is_told(layout):
+    nights.published(layout, {})
+    assert run(layout, "SELECT count(*) AS n FROM ledger")["n"].item() == len(ledger.read(layout.traces))
+    nights.record(layout, BAD)
+    publish.publish_warehouse(layout)
+    lines = ledger.read(layout.traces)
+    assert run(layout, "SELECT * FROM ledger ORDER BY entry").equals(ledger.frame(lines))
+    path = layout.traces / ledger.NAME
+    path.write_text(path.read_text().replace('"entry":1', '"entry":7'))
+    with pytest.raises(ledger.LedgerError, match="entry 1 does not follow"):
+        publish.publish_warehouse(layout)

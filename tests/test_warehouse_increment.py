@@ -136,11 +136,11 @@ def test_a_definition_is_every_word():
 
 
 def test_a_night_is_settled_until_a_file_of_it_changes(several):
-    assert increment.settled(several, NIGHTS) == set()
+    assert increment.settled(several, NIGHTS) == increment.NOTHING
     warehouse.publish(several, NIGHTS[:3], extras())
-    assert increment.settled(several, NIGHTS) == set(NIGHTS[:3])
+    assert increment.settled(several, NIGHTS).nights == set(NIGHTS[:3])
     trace.write_parquet(pl.read_parquet(several.table("ttft", NIGHTS[1])), several.table("ttft", NIGHTS[1]))
     several.table("limits", NIGHTS[2]).unlink()
-    assert increment.settled(several, NIGHTS) == {NIGHTS[0]}
+    assert increment.settled(several, NIGHTS).nights == {NIGHTS[0]}
     with pytest.raises(increment.StagedError, match=r"limits.*missing; build the night anew"):
         warehouse.publish(several, NIGHTS[:3], extras())

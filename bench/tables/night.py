@@ -4,6 +4,7 @@ Streams are drawn from a pool of texts, so that a night of any size is written q
 each request. The pool is larger than what is decoded at a time, so no decoder gains by that.
 """
 
+import re
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -36,10 +37,11 @@ Rng = np.random.Generator
 def write(traces: Path, reads: int, *, rounds: int = 3, tokenizer: str | None = None, night: date = NIGHT) -> int:
     """Write a night of about so many reads; return how many there are."""
     pools = {name: _pool(name) for name in SHAPES}
+    echoed = {name: _echoed(pool) for name, pool in pools.items()}
     mean = float(np.mean([pool.height / TEXTS for pool in pools.values()]))
     count = max(4, round(reads / (rounds * len(SHAPES) * len(SCENARIOS)) / mean))
     runs = [
-        Run(night, number, name, scenario, count, tokenizer)
+        Run(night, number, name, scenario, count, tokenizer, echoed[name])
         for number in range(1, rounds + 1)
         for name in SHAPES
         for scenario in SCENARIOS
@@ -65,6 +67,12 @@ def _pool(name: str) -> pl.DataFrame:
     return pl.concat(parts)
 
 
+def _echoed(pool: pl.DataFrame) -> tuple[str, ...]:
+    """The names that the streams of a pool give their model."""
+    named = re.findall(rb'"model": ?"([^"]+)"', b"".join(pool["payload"]))
+    return tuple(sorted({name.decode() for name in named}))
+
+
 @dataclass(frozen=True)
 class Run:
     """A round of one target in one scenario: so many requests."""
@@ -75,6 +83,7 @@ class Run:
     scenario: str
     count: int
     tokenizer: str | None
+    echoed: tuple[str, ...]
 
     @property
     def id(self) -> str:
@@ -185,6 +194,7 @@ def _manifest(run: Run, files: dict[str, trace.File]) -> trace.Manifest:
         tokenizer=run.tokenizer,
         dialect=SHAPES[run.name][0],
         provenance="simulated",
+        echoed_as=list(run.echoed),
         usd_per_million_input=0.5,
         usd_per_million_output=1.5,
         price_source="made up",

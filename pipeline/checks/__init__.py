@@ -15,6 +15,7 @@ from pipeline.checks.audits import (
     failing_rows,
     frame,
     is_current,
+    marks,
     read_audit,
 )
 from pipeline.checks.expect import AuditError
@@ -33,6 +34,7 @@ __all__ = [
     "failing_rows",
     "frame",
     "is_current",
+    "marks",
     "read_audit",
     "specs",
 ]

@@ -1,5 +1,6 @@
 """What the checks said of a table and night, kept beside it and valid as long as what it vouches for."""
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from datetime import date
 from pathlib import Path
@@ -12,7 +13,7 @@ from pipeline import trace
 from pipeline.checks import expect, rows
 from pipeline.checks.expect import AuditError
 from pipeline.checks.suites import Severity, Suite, load
-from pipeline.layout import Layout
+from pipeline.layout import Layout, states
 
 COMMENTS = {
     "night": "UTC date on which the night began",
@@ -94,6 +95,7 @@ def audit(layout: Layout, table: str, night: date, folder: Path | None = None) -
     ]
     found = Audit(table=table, night=night, files=files, checks_sha256=suite.sha256, results=results)
     trace.write_json(layout.audit(table, night), found)
+    layout.verdict(night).unlink(missing_ok=True)  # it is of the audit before this one
     return found
 
 
@@ -142,6 +144,17 @@ def ensure(layout: Layout, night: date, folder: Path | None = None) -> list[Audi
     seen = _seen(layout, night, suites)
     trace.write_json(layout.verdict(night), Verdict(seen=seen, audits=audits))
     return audits
+
+
+def marks(layout: Layout, folder: Path | None = None) -> dict[date, str]:
+    """What tells a night's verdict from any later one, by today's checks: while it is the same, so are the audits.
+
+    As long as the night's tables are the same too: those are the business of whoever asks. A new audit takes the
+    verdict away.
+    """
+    suites = hashlib.sha256("".join(suite.sha256 for suite in load(folder).values()).encode()).hexdigest()
+    found = states(layout.verdict(date.min))
+    return {night: f"{size} {changed_ns} {suites}" for night, size, changed_ns in found}
 
 
 def _read_verdict(layout: Layout, night: date) -> Verdict | None:

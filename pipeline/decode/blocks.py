@@ -10,7 +10,7 @@ import msgspec
 import polars as pl
 
 from pipeline.decode.delta import Decode, Slots
-from pipeline.decode.meanings import Meaning, Skeleton, as_it_stands, shared, skeleton_of
+from pipeline.decode.meanings import SSE, Framing, Meaning, Skeleton, as_it_stands, shared, skeleton_of
 
 FRAMED = pl.Schema({"row": pl.UInt32, "response": pl.UInt32, "end": pl.Int64, "size": pl.Int64, "block": pl.String})
 """A block of a body: its number, whose, where the blank line behind it ends, its bytes, and what it is."""
@@ -36,11 +36,12 @@ class Found(NamedTuple):
 class Blocks:
     """What blocks of one dialect say; `meanings` grows by what was not known."""
 
-    def __init__(self, speak: Decode, slots: Slots, meanings: list[Meaning]) -> None:
+    def __init__(self, speak: Decode, slots: Slots, meanings: list[Meaning], framing: Framing = SSE) -> None:
         self.steady = frozenset(key.encode() for key in slots.steady)
         self.meanings = meanings
         self._slots = slots
         self._speak = speak
+        self._framing = framing
         self._shared: dict[Skeleton, int | None] = {}
         self._recent: list[tuple[Skeleton, int]] = []
         self._seen: set[Skeleton] = set()
@@ -63,7 +64,7 @@ class Blocks:
         if found := self.find(block, again=True):  # To decode it is cheaper than to probe for its skeleton.
             filled = self.meanings[found.number].filled
             return found.number, [(name, block[slice(*found.spans[hole])]) for name, hole in filled]
-        meaning = as_it_stands(block, self._speak)
+        meaning = as_it_stands(block, self._speak, self._framing)
         self._alone[block] = self._numbered(meaning) if meaning else NO_EVENT
         return self._alone[block], ()
 
@@ -77,7 +78,7 @@ class Blocks:
 
     def _share(self, skeleton: Skeleton) -> bool:
         if skeleton not in self._shared:
-            meaning = shared(skeleton, self._speak)
+            meaning = shared(skeleton, self._speak, self._framing)
             self._shared[skeleton] = meaning and self._numbered(meaning)
         number = self._shared[skeleton]
         if number is not None:

@@ -9,8 +9,8 @@ from msgspec.structs import astuple
 from pipeline.decode import bodies
 from pipeline.decode.delta import Delta
 from pipeline.decode.dialects import decoder, slots
-from pipeline.decode.meanings import Meaning
-from pipeline.decode.responses import dispatch, may_be_sse, said
+from pipeline.decode.meanings import LINES, SSE, Framing, Meaning
+from pipeline.decode.responses import are_lines, dispatch, may_be_sse, said
 from pipeline.decode.skeletons import ROWS, understand
 from pipeline.decode.status import content_type
 
@@ -126,14 +126,36 @@ def _decode(responses: pl.DataFrame, reads: pl.DataFrame) -> pl.DataFrame:
 
 def _streams(responses: pl.DataFrame, reads: pl.DataFrame, meanings: list[Meaning]) -> pl.DataFrame:
     """Events of responses that look like streams: `response`, `read`, `size`, `meaning` and own values."""
-    streams = responses.filter(may_be_sse()).select("response", "dialect")
     reads = reads.select("response", "payload").with_row_index("read")
-    if streams.height < responses.height:
+    streams = responses.filter(may_be_sse()).select("response", "dialect")
+    lines = responses.filter(are_lines()).select("response", "dialect")
+    if not lines.is_empty():  # a carriage return ends no line of theirs, and must not be taken for an end
+        of_lines = reads.join(lines, on="response", how="semi", maintain_order="left")
+        odd = of_lines.filter(pl.col("payload").bin.contains(b"\r"))
+        lines = lines.join(odd, on="response", how="anti", maintain_order="left")
+    found = [
+        _framed_as(framing, some, reads, meanings)
+        for framing, some in ((SSE, streams), (LINES, lines))
+        if some.height
+    ]
+    rows = pl.concat([ROWS.to_frame().drop("end").with_columns(read=_NO_READ), *found], how="diagonal")
+    return rows.sort("response", maintain_order=True) if len(found) > 1 else rows
+
+
+_NO_READ = pl.lit(None, pl.UInt32)
+
+
+def _framed_as(
+    framing: Framing, streams: pl.DataFrame, reads: pl.DataFrame, meanings: list[Meaning]
+) -> pl.DataFrame:
+    """Events of the responses that are framed alike."""
+    if streams.height < reads["response"].n_unique():
         reads = reads.join(streams, on="response", how="semi", maintain_order="left")
     texts, ends = bodies.join(reads)
     spoken = texts.join(streams, on="response", maintain_order="left").partition_by("dialect", as_dict=True)
     parts = [
-        understand(part.drop("dialect"), decoder(name), slots(name), meanings) for (name,), part in spoken.items()
+        understand(part.drop("dialect"), decoder(name), slots(name), meanings, framing)
+        for (name,), part in spoken.items()
     ]
     rows = pl.concat([ROWS.to_frame(), *parts], how="diagonal")
     if len(parts) > 1:

@@ -9,7 +9,7 @@ skeleton is no use and its events are decoded one by one.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import NamedTuple
 
@@ -17,7 +17,7 @@ from msgspec import structs
 from msgspec.structs import astuple
 
 from pipeline.decode.delta import Decode, Delta, Slots
-from pipeline.decode.sse import event_of
+from pipeline.decode.sse import Event, event_of
 
 _ESCAPE = (
     r'\\["\\/bfnrt]|\\u[0-9a-ce-fA-CE-F][0-9a-fA-F]{3}|\\u[dD][0-7][0-9a-fA-F]{2}'
@@ -77,9 +77,30 @@ class Skeleton(NamedTuple):
         return found if end + len(last) == len(block) else None
 
 
-def as_it_stands(block: bytes, speak: Decode) -> Meaning | None:
-    """Decode one block, the text between two blank lines; None where it is no event."""
-    found = event_of(block)
+class Framing(NamedTuple):
+    """How a stream is cut into blocks: what stands behind each, and the event that a block is, or None.
+
+    `ends_with_body`: what follows the last of these ends is a block, too.
+    """
+
+    end: str
+    event_of: Callable[[bytes], Event | None]
+    ends_with_body: bool = False
+
+
+def _line_of(block: bytes) -> Event | None:
+    line = block.strip()
+    return Event("line", line) if line else None
+
+
+SSE = Framing("\n\n", event_of)
+LINES = Framing("\n", _line_of, ends_with_body=True)
+"""JSON a line: what `responses.dispatch` makes of them."""
+
+
+def as_it_stands(block: bytes, speak: Decode, framing: Framing = SSE) -> Meaning | None:
+    """Decode one block; None where it is no event."""
+    found = framing.event_of(block)
     return Meaning(found.type, len(block) - len(found.data), speak(found.type, found.data)) if found else None
 
 
@@ -108,10 +129,10 @@ def _values(slots: Slots) -> re.Pattern[bytes]:
     return re.compile(rf'"({texts})": ?"({STRING})(?=")|"({numbers})": ?({NUMBER})(?=[,}}\]])'.encode())
 
 
-def shared(skeleton: Skeleton, speak: Decode) -> Meaning | None:
+def shared(skeleton: Skeleton, speak: Decode, framing: Framing = SSE) -> Meaning | None:
     """What all events of a skeleton say. None: decode each."""
     probes, pairs = _probes(tuple(hole.is_number for hole in skeleton.holes))
-    first, second = (as_it_stands(skeleton.block(values), speak) for values in probes)
+    first, second = (as_it_stands(skeleton.block(values), speak, framing) for values in probes)
     if first is None or second is None or first[:2] != second[:2]:
         return None
     filled = []

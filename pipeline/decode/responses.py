@@ -44,6 +44,16 @@ def may_be_sse() -> pl.Expr:
     return pl.col("http_status").is_between(200, 299) & ~label.str.contains("html|ndjson|jsonl")
 
 
+def are_lines() -> pl.Expr:
+    """Whether `dispatch` takes a row's body for lines, unless it starts with a zero byte."""
+    label = pl.col("content_type").fill_null("")
+    return (
+        pl.col("http_status").is_between(200, 299)
+        & label.str.contains("ndjson|jsonl")
+        & ~label.str.contains("html")
+    )
+
+
 def _unframed(pieces: list[bytes], label: str | None) -> list[Located]:
     """A body without one event in it: NDJSON, a JSON or HTML page, or a stream that broke off too early."""
     body = b"".join(pieces).strip()

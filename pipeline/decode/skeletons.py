@@ -17,7 +17,7 @@ import polars as pl
 from pipeline.decode import values
 from pipeline.decode.blocks import FRAMED, SAID, Blocks, Found, one_by_one
 from pipeline.decode.delta import NO_SLOTS, Decode, Slots
-from pipeline.decode.meanings import Hole, Meaning
+from pipeline.decode.meanings import SSE, Framing, Hole, Meaning
 from pipeline.decode.values import Flags
 
 ROWS = pl.Schema({"response": pl.UInt32, "end": pl.Int64, "size": pl.Int64, "meaning": pl.Int32})
@@ -48,14 +48,16 @@ class _Learned(NamedTuple):
     """Values of the columns `kind.steady`, which all these events have."""
 
 
-def understand(texts: pl.DataFrame, speak: Decode, slots: Slots, meanings: list[Meaning]) -> pl.DataFrame:
+def understand(
+    texts: pl.DataFrame, speak: Decode, slots: Slots, meanings: list[Meaning], framing: Framing = SSE
+) -> pl.DataFrame:
     """Say what each block means: `ROWS` and, by column, the events' own values.
 
     `texts` has `response`, `start` and `text`, and ends are counted as starts are. `meaning` is a position in
     `meanings`, which grows. Blocks that are no event have no row, nor has what follows the last blank line.
     """
-    blocks = Blocks(speak, slots, meanings)
-    framed = left = _framed(texts)
+    blocks = Blocks(speak, slots, meanings, framing)
+    framed = left = _framed(texts, framing)
     found = [SAID.to_frame()]
     for _ in range(_ROUNDS if slots != NO_SLOTS else 0):
         learned, of = _learn(left, blocks)
@@ -69,18 +71,19 @@ def understand(texts: pl.DataFrame, speak: Decode, slots: Slots, meanings: list[
     return pl.concat([rows, said.drop("row")], how="horizontal")
 
 
-def _framed(texts: pl.DataFrame) -> pl.DataFrame:
+def _framed(texts: pl.DataFrame, framing: Framing) -> pl.DataFrame:
     """The blocks of all texts, as `FRAMED`."""
-    blank_line = pl.col("text").str.split("\n\n", literal=False)  # As a pattern it is found four times as fast.
-    lists = texts.select(blank_line).to_series()
+    cut = pl.col("text").str.split(framing.end, literal=False)  # As a pattern it is found four times as fast.
+    lists = texts.select(cut).to_series()
     counts = lists.list.len().to_numpy().astype(np.int64)
     blocks, text = lists.explode(), np.repeat(np.arange(len(counts)), counts)
     sizes = blocks.str.len_bytes().to_numpy().astype(np.int64)
-    ends = np.cumsum(sizes + 2)
+    ends = np.cumsum(sizes + len(framing.end))
     lasts = np.cumsum(counts) - 1
     ends += (texts["start"].to_numpy() - np.concatenate([[0], ends[lasts]])[:-1])[text]
     is_ended = np.ones(len(text), bool)
-    is_ended[lasts] = False
+    is_ended[lasts] = framing.ends_with_body & (sizes[lasts] > 0)
+    ends[lasts] -= len(framing.end)
     columns = {"response": texts["response"].gather(text), "end": ends, "size": sizes, "block": blocks}
     return pl.DataFrame(columns).filter(is_ended).with_row_index("row").cast(FRAMED)
 

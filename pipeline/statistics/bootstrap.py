@@ -23,6 +23,9 @@ Floats = NDArray[np.float64]
 Counts = NDArray[np.int32]
 
 RESAMPLES = 10_000
+FEWEST = 1_000
+DRAWS = 20_000_000
+"""With more than 2,000 requests there are fewer resamples, so that a longer night costs in proportion at most."""
 RESAMPLES_OF_RUNS = 2_000
 SEED = 20_261_101
 CONFIDENCE = 0.95
@@ -37,7 +40,7 @@ _STUDENT = {
 
 
 def intervals(
-    values: Floats, sizes: Sequence[int], quantiles: Sequence[float], resamples: int = RESAMPLES
+    values: Floats, sizes: Sequence[int], quantiles: Sequence[float], resamples: int | None = None
 ) -> Floats:
     """95 % intervals of the mean and of `quantiles`, for several quantities of the same requests.
 
@@ -47,6 +50,7 @@ def intervals(
     shape = (len(values), 1 + len(quantiles))
     if len(sizes) < 2:
         return np.full((*shape, 2), np.nan)
+    resamples = resamples or min(RESAMPLES, max(FEWEST, DRAWS // sum(sizes)))
     rng = np.random.default_rng(SEED)
     both = np.empty((*shape, resamples))
     for at, counts in _resamples(rng, sizes, resamples):

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from statistics import NormalDist
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,15 +49,28 @@ class Step:
     high: float
 
 
+class _Stretch(NamedTuple):
+    """The stretch of a series that is least like the rest of it, and the chance of one so unlike by luck."""
+
+    start: int
+    end: int
+    p: float
+
+
 def changes(series: Sequence[Floats], rate: float = FALSE_ALARM_RATE) -> list[list[int]]:
     """For each series the indices of the first nights of new levels, in order."""
-    cuts = {index: cut for index, values in enumerate(series) if (cut := best_cut(values))}
-    limit = _limit([cut.p for cut in cuts.values()], rate)
-    return [list(_cuts(values, limit)) for values in series]
+    found = [_stretch(values) for values in series]
+    limit = _limit([one.p for one in found if one], rate)
+    return [list(_cuts(values, one, limit)) for values, one in zip(series, found, strict=True)]
 
 
 def best_cut(values: Floats) -> Cut | None:
     """The best place to cut; None where there are too few nights on both sides, or no two values differ."""
+    found = _stretch(values)
+    return Cut(_clearer_edge(values, found.start, found.end), found.p) if found else None
+
+
+def _stretch(values: Floats) -> _Stretch | None:
     if values.size < 2 * LEAST_NIGHTS or np.ptp(values) == 0:
         return None
     starts, ends, _ = _stretches(values.size)
@@ -64,7 +78,7 @@ def best_cut(values: Floats) -> Cut | None:
     best = int(scores.argmax())
     by_luck = _by_luck(values.size)
     as_good = by_luck.size - np.searchsorted(by_luck, scores[best])
-    return Cut(_clearer_edge(values, int(starts[best]), int(ends[best])), float((1 + as_good) / (1 + by_luck.size)))
+    return _Stretch(int(starts[best]), int(ends[best]), float((1 + as_good) / (1 + by_luck.size)))
 
 
 def _clearer_edge(values: Floats, start: int, end: int) -> int:
@@ -129,7 +143,10 @@ def _scores(ranks: Floats) -> Scores:
     n = ranks.shape[1]
     starts, ends, fewer = _stretches(n)
     halves = np.pad(2 * ranks - (n + 1), ((0, 0), (1, 0))).astype(np.int32).cumsum(axis=1, dtype=np.int32)
-    scores: Scores = _surprise(n)[fewer, np.abs(halves[:, ends] - halves[:, starts])]
+    known = _surprise(n)
+    row = (fewer * known.shape[1]).astype(np.int32)
+    away = np.abs(halves.take(ends, axis=1) - halves.take(starts, axis=1))
+    scores: Scores = known.ravel().take(away + row)  # several times as fast as by two indices
     return scores
 
 
@@ -149,12 +166,12 @@ def _limit(p: Sequence[float], rate: float) -> float:
     return max(kept, default=0.0)
 
 
-def _cuts(values: Floats, limit: float, start: int = 0) -> Iterator[int]:
-    cut = best_cut(values)
-    if cut and cut.p <= limit:
-        yield from _cuts(values[: cut.at], limit, start)
-        yield start + cut.at
-        yield from _cuts(values[cut.at :], limit, start + cut.at)
+def _cuts(values: Floats, found: _Stretch | None, limit: float, start: int = 0) -> Iterator[int]:
+    if found and found.p <= limit:
+        at = _clearer_edge(values, found.start, found.end)
+        yield from _cuts(values[:at], _stretch(values[:at]), limit, start)
+        yield start + at
+        yield from _cuts(values[at:], _stretch(values[at:]), limit, start + at)
 
 
 def step(before: Floats, after: Floats) -> Step | None:

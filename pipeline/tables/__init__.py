@@ -60,6 +60,12 @@ class Built:
 
 def tables() -> dict[str, Table]:
     """All tables, each after the tables it reads."""
+    return dict(_tables())
+
+
+@cache
+def _tables() -> Mapping[str, Table]:
+    """The folder is listed once: every file of every night asks for a table."""
     found = {one.name: one for one in map(_table, _modules())}
     order = TopologicalSorter({name: set(one.inputs) - {TRACE} for name, one in sorted(found.items())})
     return {name: found[name] for name in order.static_order()}

@@ -27,6 +27,8 @@ SERIES = {
     "metric": "Column of ttft, output_speed or throughput whose medians changed",
 }
 
+USES = (*SERIES, "unit", "night", "p50")
+
 COLUMNS = {
     **SERIES,
     "unit": "Unit of before and after",

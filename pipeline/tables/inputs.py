@@ -42,7 +42,7 @@ class Inputs:
         if how is None:
             yield build(*self._of(None))
             return
-        at_once = 1 if how.by == "series" else AT_ONCE
+        at_once = AT_ONCE
         yield from _ahead(lambda part: build(*self._of(part)), parts.divide(how.by, self._index(how)), at_once)
 
     def _index(self, how: Parts) -> pl.DataFrame:

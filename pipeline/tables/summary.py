@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import polars as pl
 
 from pipeline.tables import intervals, metrics
@@ -13,6 +14,8 @@ PARTS = Parts(by="series", index="throughput")
 GRAIN = ("night", "target", "model", "family", "workload", "scenario", "provenance")
 PERCENTILES = (10, 25, 50, 75, 90, 95)
 ENOUGH_FOR_P99 = 100
+
+USES = {"itl": ("run_id", "round", "itl_ms", "token_source")}
 
 RUN_METRICS = {metric.name: metric.unit for metric in metrics.of_table(metrics.OF_RUNS)}
 PER_GAP = ("itl",)  # gaps of one request are no independent draws: no intervals
@@ -45,18 +48,30 @@ COLUMNS = {
 def build(*frames: pl.DataFrame) -> pl.DataFrame:
     """Statistics of every metric over all rounds of the night; `frames` are those of `INPUTS`."""
     throughput = frames[-1]
+    series = throughput.select(GRAIN).unique(maintain_order=True).with_row_index("series")
+    known = throughput.select("run_id", *GRAIN).join(series, on=list(GRAIN), maintain_order="left")
     parts = [
-        _statistics(frame, [metric.name for metric in metrics.of_table(table)], has_intervals=table not in PER_GAP)
+        _statistics(_numbered(frame, known), names, has_intervals=table not in PER_GAP)
         for table, frame in zip(INPUTS, frames, strict=True)
+        if (names := [metric.name for metric in metrics.of_table(table)])
     ]
     unit = pl.col("metric").replace_strict({name: metric.unit for name, metric in metrics.METRICS.items()})
     return (
         pl.concat(parts, how="diagonal")
+        .join(series, on="series")
         .with_columns(unit=unit)
         .join(_runs(throughput), on=list(GRAIN), how="left")
         .select(*COLUMNS)
         .sort(*GRAIN, "metric")
     )
+
+
+def _numbered(frame: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
+    """With the number of its series in each row: rows of a run lie side by side, and are told by it."""
+    runs = frame["run_id"].rle().struct.unnest()
+    numbers = runs.join(known, left_on="value", right_on="run_id", how="left", maintain_order="left")["series"]
+    places = np.repeat(np.arange(runs.height), runs["len"].to_numpy().astype(np.int64))
+    return frame.with_columns(series=numbers.gather(places))
 
 
 def _runs(throughput: pl.DataFrame) -> pl.DataFrame:
@@ -73,24 +88,37 @@ def _runs(throughput: pl.DataFrame) -> pl.DataFrame:
 
 
 def _statistics(frame: pl.DataFrame, names: Sequence[str], *, has_intervals: bool) -> pl.DataFrame:
-    value, by = pl.col("value"), [*GRAIN, "metric"]
+    """One row a series and metric that has values."""
     source = pl.col("token_source") if "token_source" in frame.columns else pl.lit(None, pl.String)
-    values = (
-        frame.with_columns(token_source=source)
-        .unpivot(on=list(names), index=[*GRAIN, "round", "token_source"], variable_name="metric")
-        .drop_nulls("value")
+    by_metric = {
+        name: frame.select("series", "round", token_source=source, value=name).drop_nulls("value") for name in names
+    }
+    found = pl.concat([_figures(values).with_columns(metric=pl.lit(name)) for name, values in by_metric.items()])
+    if not has_intervals:
+        return found
+    values = pl.concat([one.select(pl.lit(name).alias("metric"), pl.all()) for name, one in by_metric.items()])
+    by = ["series", "metric"]
+    return found.join(intervals.intervals(values, by), on=by, how="left")
+
+
+def _figures(values: pl.DataFrame) -> pl.DataFrame:
+    """Figures of the values of each series, each of which is sorted once."""
+    value = pl.col("value").sort()
+    parts = values.group_by("series", maintain_order=True).agg(
+        value, n=pl.len().cast(pl.Int64), mean=value.mean(), token_source=_sources()
     )
-    return (
-        values.group_by(by)
-        .agg(
-            n=pl.len().cast(pl.Int64),
-            mean=value.sort().mean(),
-            **{f"p{p}": value.quantile(p / 100, "linear") for p in PERCENTILES},
-            p99=pl.when(pl.len() >= ENOUGH_FOR_P99).then(value.quantile(0.99, "linear")),
-            token_source=_sources(),
-        )
-        .join(intervals.intervals(values if has_intervals else values.clear(), by), on=by, how="left")
+    samples = list(parts["value"])
+    found = parts.drop("value").with_columns(
+        pl.Series(f"p{p}", [_quantile(one, p / 100) for one in samples], pl.Float64) for p in (*PERCENTILES, 99)
     )
+    return found.with_columns(p99=pl.when(pl.col("n") >= ENOUGH_FOR_P99).then("p99"))
+
+
+def _quantile(ordered: pl.Series, quantile: float) -> float:
+    """Linearly interpolated, of values in order."""
+    place = (len(ordered) - 1) * quantile
+    low, high = ordered[int(place)], ordered[min(int(place) + 1, len(ordered) - 1)]
+    return float(low + (place - int(place)) * (high - low))
 
 
 def _sources() -> pl.Expr:

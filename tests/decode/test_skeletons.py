@@ -8,7 +8,7 @@ from polars.testing import assert_frame_equal
 
 from pipeline.decode import events, skeletons
 from pipeline.decode.delta import NO_SLOTS, Delta
-from pipeline.decode.dialects import openai
+from pipeline.decode.dialects import ollama, openai
 
 from . import one_by_one
 from .recording import decoded, recorded
@@ -43,6 +43,10 @@ SHAPES = [
     'data: {"type":"response.failed","delta":"@","response":{"error":{"delta":"@"}},"sequence_number":#}',
     'event: "content":"@"\ndata: {"choices":[{"delta":{"content":"@"}}]}',
     'id: 1\ndata: {"choices":[{"delta":{"content":\ndata: "@"}}]}',
+    '{"model":"m","created_at":"@","message":{"role":"assistant","content":"@"},"done":false}',
+    ' {"model":"m","response":"@","thinking":"@","done":true,"eval_count":#,"total_duration":#} ',
+    '{"message":{"content":"@","tool_calls":[{"function":{"name":"f","arguments":{"content":"@"}}}]}}',
+    '{"error":{"content":"@","message":"@"},"response":"@"}',
     ': "content":"@"',
     'data: "content":"@"',
     "data: [DONE]",
@@ -103,10 +107,20 @@ def responses(draw: st.DrawFn, index: int) -> tuple[pl.DataFrame, pl.DataFrame]:
     cuts = sorted(draw(st.lists(st.integers(0, len(body)), max_size=30)))
     pieces = [body[start:end] for start, end in zip([0, *cuts], [*cuts, len(body)], strict=True)]
     label = draw(
-        st.sampled_from(["text/event-stream", "text/event-stream", "application/x-ndjson", "text/html", None])
+        st.sampled_from(
+            ["text/event-stream", "text/event-stream", *["application/x-ndjson"] * 2, "text/html", None]
+        )
     )
     status = draw(st.sampled_from([200, 200, 200, 200, 500, None]))
-    dialect = draw(st.sampled_from(["openai-chat", "openai-chat", "openai-completions", "openai-responses"]))
+    names = [
+        "openai-chat",
+        "openai-chat",
+        "openai-completions",
+        "openai-responses",
+        "ollama-chat",
+        "ollama-generate",
+    ]
+    dialect = draw(st.sampled_from(names))
     return recorded(pieces, request_id=f"run/{index}", label=label, http_status=status, dialect=dialect)
 
 
@@ -150,6 +164,26 @@ def test_a_regular_stream_is_understood_without_looking_at_every_event(seen: lis
     found = decoded(stream(1_000))
     assert found["content"].drop_nulls().to_list() == [f' w{index}\n"é' for index in range(1_000)]
     assert len(seen) < 10
+
+
+def test_lines_of_json_are_understood_without_looking_at_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = [
+        f'{{"model":"m","message":{{"role":"assistant","content":"w{n}"}},"done":false}}\n' for n in range(900)
+    ]
+    body = "".join(lines).encode() + b'{"model":"m","done":true}'
+    pieces = [body[at : at + 700] for at in range(0, len(body), 700)]
+    given = recorded(pieces, label="application/x-ndjson", dialect="ollama-chat")
+    asked: list[bytes] = []
+
+    def decode(event_type: str, data: bytes) -> Delta:
+        asked.append(data)
+        return ollama.decode(event_type, data)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(events, "decoder", lambda _: decode)
+        found = events.decode(*given)
+    assert len(asked) < 20
+    assert_frame_equal(found, one_by_one.decode(*given))
 
 
 def test_without_slots_every_event_is_decoded_by_itself(seen: list[bytes], monkeypatch: pytest.MonkeyPatch) -> None:

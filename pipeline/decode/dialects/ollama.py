@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from pipeline.decode import errors, lenient, timings
-from pipeline.decode.delta import Decode, Delta
+from pipeline.decode.delta import Decode, Delta, Slots
 from pipeline.decode.lenient import Count
 
 
@@ -61,3 +61,5 @@ def decode(event_type: str, data: bytes) -> Delta:
 
 
 DIALECTS: dict[str, Decode] = {"ollama-chat": decode, "ollama-generate": decode}
+
+SLOTS = Slots(texts=("content", "thinking", "response", "created_at"))
