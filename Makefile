@@ -98,8 +98,9 @@ INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --no-deps --re
 	$(PYTHON) -m venv --clear .venv
 	@touch $@
 
+# What is imported is compiled then: most of what is installed never is.
 .venv/run: requirements.lock .venv/made
-	$(INSTALL) requirements.lock
+	$(INSTALL) requirements.lock --no-compile
 	@touch $@
 
 .venv/dev: requirements-dev.lock .venv/made

@@ -179,29 +179,37 @@ def test_the_ui_shows_what_the_demo_ran(ran):
         this.page.get_by_text("set GROQ_API_KEY").first.wait_for()
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
-def test_after_an_interrupted_demo_the_next_one_works_and_nothing_is_corrupted(tmp_path, how):
+def test_after_interrupted_demos_the_next_one_works_and_nothing_is_corrupted(tmp_path):
     quick = {"P_API_KEY": "k", "TOKENCLOCK_RELEASES": str(tmp_path / "none")}
     slow = [*HELLO[:3], 0.1, *HELLO[3:]]
     with serving(slow) as server:
         path = plans.write(tmp_path, server.url, requests=40, warmup=0)
-        process = demo(tmp_path, "--plan", str(path), **quick)
-        deadline = time.monotonic() + 120
-        while len(server.requests) < 4 and process.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.05)
-        process.send_signal(how)
-        out, err = process.communicate(timeout=60)
-        assert process.returncode != 0
-        sent = len(server.requests)
-        assert 4 <= sent < 40
+        sent = [_interrupted(tmp_path, path, server, how, quick) for how in (signal.SIGINT, signal.SIGKILL)]
         plans.write(tmp_path, server.url, requests=5, warmup=0)
-        again = demo(tmp_path, "--plan", str(path), **quick)
-        out, err = again.communicate(timeout=300)
-        assert again.returncode == 0, err + out
+        last = demo(tmp_path, "--plan", str(path), **quick)
+        out, err = last.communicate(timeout=300)
+        assert last.returncode == 0, err + out
     layout = Layout(tmp_path / "data", tmp_path / "site")
-    first, second = trace.manifests(layout.traces, tonight())
-    assert (first.outcome, second.outcome) == ("interrupted", "finished")
-    assert first.requests_recorded >= sent - 1
+    *interrupted, finished = trace.manifests(layout.traces, tonight())
+    assert [one.outcome for one in interrupted] == ["interrupted", "interrupted"]
+    assert finished.outcome == "finished"
+    for one, were_sent in zip(interrupted, sent, strict=True):
+        assert one.requests_recorded >= were_sent - 1
     kept = run(layout, "SELECT count(*) AS n FROM requests")["n"].item()
-    assert kept == first.requests_recorded + 5
+    assert kept == sum(one.requests_recorded for one in interrupted) + 5
     assert (layout.site / "index.html").exists()
+
+
+def _interrupted(folder, path, server, how, quick):
+    """Interrupt a demo after a few of its requests; return how many it had sent."""
+    before = len(server.requests)
+    process = demo(folder, "--plan", str(path), **quick)
+    deadline = time.monotonic() + 120
+    while len(server.requests) < before + 4 and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(how)
+    process.communicate(timeout=60)
+    assert process.returncode != 0
+    sent = len(server.requests) - before
+    assert 4 <= sent < 40
+    return sent
