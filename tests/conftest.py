@@ -33,16 +33,29 @@ def layout(tmp_path, monkeypatch):
     return Layout.from_environment()
 
 
+def _shared(tmp_path_factory):
+    """A folder of this session, the same for all its workers."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if os.environ.get("PYTEST_XDIST_WORKER") else own
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _shelf(tmp_path_factory):
+    """Published nights are made once for all workers."""
+    from tests import nights
+
+    nights.shelf = _shared(tmp_path_factory) / "nights"
+    nights.shelf.mkdir(exist_ok=True)
+
+
 @pytest.fixture(scope="session")
 def fixed(tmp_path_factory):
     """The warehouse of the fixed traces, for tests that only read it: made once for all workers."""
     from tests.questions.published import published
 
-    worker = os.environ.get("PYTEST_XDIST_WORKER")
-    shared = tmp_path_factory.getbasetemp().parent if worker else tmp_path_factory.getbasetemp()
-    folder = shared / "fixed"
+    folder = _shared(tmp_path_factory) / "fixed"
     layout = Layout(folder / "data", folder / "site")
-    with FileLock(shared / "fixed.lock"):
+    with FileLock(folder.with_suffix(".lock")):
         if not (folder / "done").exists():
             published(layout)
             (folder / "done").touch()

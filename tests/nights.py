@@ -1,13 +1,14 @@
 """Recorded nights on disk, for tests of what comes after recording."""
 
+import hashlib
 import json
 import shutil
-import tempfile
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 import polars as pl
+from filelock import FileLock
 
 from pipeline import ledger, publish, tables, trace
 from pipeline.collect.recorder import Trace
@@ -15,7 +16,7 @@ from pipeline.collect.store import RunStore
 from pipeline.layout import Layout
 from tests import streams
 
-_SHELF = tempfile.TemporaryDirectory(prefix="tokenclock-nights-")  # published nights of this session
+shelf = Path()  # where published nights of this session stand, for all its workers; conftest.py says where
 
 
 def published(layout: Layout, *targets: dict[str, Any], site: bool = False) -> Path:
@@ -23,18 +24,14 @@ def published(layout: Layout, *targets: dict[str, Any], site: bool = False) -> P
 
     Publishing takes seconds, so a night is made once a session and copied from then on.
     """
-    shelf = Path(_SHELF.name)
-    index = shelf / "index.json"
-    known = json.loads(index.read_text()) if index.exists() else {}
-    name = json.dumps([targets, site])
-    if name not in known:
-        known[name] = str(shelf / str(len(known)))
-        folder = Path(known[name])
-        _publish(Layout(folder / "data", folder / "site"), targets, site=site)
-        index.write_text(json.dumps(known))
+    folder = shelf / hashlib.sha256(json.dumps([targets, site]).encode()).hexdigest()[:16]
+    with FileLock(f"{folder}.lock"):
+        if not (folder / "done").exists():
+            _publish(Layout(folder / "data", folder / "site"), targets, site=site)
+            (folder / "done").touch()
     for made, wanted in (("data", layout.data), ("site", layout.site)):
-        if (Path(known[name]) / made).exists():
-            shutil.copytree(Path(known[name]) / made, wanted, dirs_exist_ok=True)
+        if (folder / made).exists():
+            shutil.copytree(folder / made, wanted, dirs_exist_ok=True)
     return layout.site / "index.html"
 
 

@@ -7,7 +7,6 @@ import pytest
 from pipeline import assets, charts, checks, plan, publish, tables
 from pipeline.collect.night import tonight
 from pipeline.definitions import defs, nightly
-from pipeline.instance import prepare
 from pipeline.tables import metrics
 from pipeline.tables.metrics import ttft_ms
 from tests import nights, plans, streams
@@ -18,8 +17,8 @@ KEY = "sk-planted-secret"
 
 @pytest.fixture
 def instance(layout):
-    prepare(layout)
-    with dg.DagsterInstance.get() as instance:
+    """Dagster without a disk: that of the demo, of the search for keys and of Postgres have one."""
+    with dg.DagsterInstance.ephemeral(tempdir=str(layout.data / "dagster")) as instance:
         yield instance
 
 
