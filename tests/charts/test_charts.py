@@ -48,7 +48,8 @@ def test_a_measured_figure_on_a_chart_is_the_warehouses(con):
     assert row["p50"] == pytest.approx(60)
 
 
-def test_what_replaced_what_is_told_apart_by_the_exact_id(layout):
+def test_what_replaced_what_is_told_apart_by_the_exact_id(layout, monkeypatch):
+    monkeypatch.setattr("pipeline.checks.ensure", lambda *_: [])
     for name, title, model_id in (("a", "P", "m-1"), ("b", "P", "m-2"), ("c", "Q", "m-2")):
         nights.record(layout, target=name, **{**HOSTED, "title": title, "model_id": model_id})
     publish.build_night(layout, streams.NIGHT)
