@@ -24,8 +24,8 @@ shelf = Path()  # where published nights of this session stand, for all its work
 def published(layout: Layout, *targets: dict[str, Any], site: bool = False, audited: bool = True) -> Path:
     """Publish the golden night of these targets (none: before anything was recorded); return the first page's path.
 
-    Publishing takes seconds, so a night is made once a session and copied from then on. Its checks are most of that:
-    what does not look at them leaves them out.
+    Publishing takes seconds, so a night is made once a session and copied from then on. Its checks are most
+    of that: what does not look at them leaves them out.
     """
     folder = shelf / hashlib.sha256(json.dumps([targets, site, audited]).encode()).hexdigest()[:16]
     with FileLock(f"{folder}.lock"):
