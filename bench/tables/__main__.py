@@ -20,6 +20,9 @@ from pipeline.collect import host
 
 OUT = Path(__file__).resolve().parents[2] / "docs" / "bench"
 
+FRUGAL = ["scan", "ours", "lists"]
+"""Contenders whose memory holds more events than that of the others would."""
+
 Found = dict[str, Any]
 
 
@@ -33,7 +36,10 @@ def main() -> None:
             "machine": host.facts(),
             "commit": host.code_commit(),
             "note": said.note,
-            "metrics": _metrics(work / "events", said.events, said.repeats),
+            "metrics": [
+                _metrics(work / "events", said.events, said.repeats, list(contenders.CONTENDERS)),
+                *(_metrics(work / "more", more, said.repeats, FRUGAL) for more in said.more_events),
+            ],
             "night": _night(work / "night", said.reads),
             "nights": [_nights(work / f"nights{count}", count) for count in said.nights],
         }
@@ -46,6 +52,7 @@ def main() -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.tables", description=__doc__)
     parser.add_argument("--events", type=int, default=10_000_000, help="decoded events; default: %(default)s")
+    parser.add_argument("--more-events", type=int, nargs="*", default=[], help=f"of {', '.join(FRUGAL)} alone")
     parser.add_argument("--repeats", type=int, default=2, help="turns of each contender; default: %(default)s")
     parser.add_argument("--reads", type=int, default=1_000_000, help="reads of the night; default: %(default)s")
     parser.add_argument("--nights", type=int, nargs="*", default=[1, 300], help="nights before the new one")
@@ -55,9 +62,9 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _metrics(folder: Path, events: int, repeats: int) -> Found:
+def _metrics(folder: Path, events: int, repeats: int, names: list[str]) -> Found:
     contenders.write(folder, events)
-    taken: dict[str, list[Found]] = {name: [] for name in contenders.CONTENDERS}
+    taken: dict[str, list[Found]] = {name: [] for name in names}
     for _ in range(repeats):
         for name, of in taken.items():
             of.append(_run("bench.tables.contenders", name, str(folder)))

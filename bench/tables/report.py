@@ -1,6 +1,7 @@
 """What was measured, as a page."""
 
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 Found = dict[str, Any]
@@ -9,7 +10,12 @@ Found = dict[str, Any]
 def text(found: Found) -> str:
     """The page."""
     return "\n".join(
-        [*_head(found), *_metrics(found["metrics"]), *_night(found["night"]), *_nights(found["nights"])]
+        [
+            *_head(found),
+            *chain(*map(_metrics, found["metrics"])),
+            *_night(found["night"]),
+            *_nights(found["nights"]),
+        ]
     )
 
 

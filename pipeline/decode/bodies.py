@@ -12,8 +12,10 @@ Bytes: TypeAlias = "np.ndarray[tuple[int], np.dtype[np.uint8]]"
 _CR, _LF = 0x0D, 0x0A
 
 
-def join(reads: pl.DataFrame) -> tuple[pl.DataFrame, Offsets]:
-    """Lay bodies one behind the other, line ends as LF: each response's `start` and `text`, and the reads' ends.
+def join(reads: pl.DataFrame, *, with_lf_only: bool) -> tuple[pl.DataFrame, Offsets]:
+    """Lay bodies one behind the other: each response's `start` and `text`, and the reads' ends.
+
+    `with_lf_only` turns line ends into LF.
 
     `reads` has `response` and `payload`, sorted, none empty. A body that is no UTF-8, or opens with a byte order
     mark or a zero byte, has no row: it has to go another way.
@@ -27,7 +29,7 @@ def join(reads: pl.DataFrame) -> tuple[pl.DataFrame, Offsets]:
         pa.LargeBinaryArray.from_buffers(pa.large_binary(), len(counts), [None, pa.py_buffer(cuts), content])
     )
     odd = texts.str.contains("\r", literal=True).fill_null(value=False).arg_true()
-    if not odd.is_empty():
+    if with_lf_only and not odd.is_empty():
         ended = texts.gather(odd).str.replace_all("\r\n", "\n", literal=True)
         texts = texts.scatter(odd, ended.str.replace_all("\r", "\n", literal=True))
         dropped = _second_halves(np.frombuffer(content, np.uint8), [(cuts[at], cuts[at + 1]) for at in odd])

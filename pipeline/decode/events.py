@@ -129,10 +129,6 @@ def _streams(responses: pl.DataFrame, reads: pl.DataFrame, meanings: list[Meanin
     reads = reads.select("response", "payload").with_row_index("read")
     streams = responses.filter(may_be_sse()).select("response", "dialect")
     lines = responses.filter(are_lines()).select("response", "dialect")
-    if not lines.is_empty():  # a carriage return ends no line of theirs, and must not be taken for an end
-        of_lines = reads.join(lines, on="response", how="semi", maintain_order="left")
-        odd = of_lines.filter(pl.col("payload").bin.contains(b"\r"))
-        lines = lines.join(odd, on="response", how="anti", maintain_order="left")
     found = [
         _framed_as(framing, some, reads, meanings)
         for framing, some in ((SSE, streams), (LINES, lines))
@@ -151,7 +147,7 @@ def _framed_as(
     """Events of the responses that are framed alike."""
     if streams.height < reads["response"].n_unique():
         reads = reads.join(streams, on="response", how="semi", maintain_order="left")
-    texts, ends = bodies.join(reads)
+    texts, ends = bodies.join(reads, with_lf_only=framing.lf_only)
     spoken = texts.join(streams, on="response", maintain_order="left").partition_by("dialect", as_dict=True)
     parts = [
         understand(part.drop("dialect"), decoder(name), slots(name), meanings, framing)

@@ -80,12 +80,14 @@ class Skeleton(NamedTuple):
 class Framing(NamedTuple):
     """How a stream is cut into blocks: what stands behind each, and the event that a block is, or None.
 
-    `ends_with_body`: what follows the last of these ends is a block, too.
+    `lf_only`: whether CR and CRLF end lines as LF does. `ends_with_body`: what follows the last of these ends is a
+    block, too.
     """
 
     end: str
     event_of: Callable[[bytes], Event | None]
-    ends_with_body: bool = False
+    lf_only: bool
+    ends_with_body: bool
 
 
 def _line_of(block: bytes) -> Event | None:
@@ -93,8 +95,8 @@ def _line_of(block: bytes) -> Event | None:
     return Event("line", line) if line else None
 
 
-SSE = Framing("\n\n", event_of)
-LINES = Framing("\n", _line_of, ends_with_body=True)
+SSE = Framing("\n\n", event_of, lf_only=True, ends_with_body=False)
+LINES = Framing("\n", _line_of, lf_only=False, ends_with_body=True)
 """JSON a line: what `responses.dispatch` makes of them."""
 
 

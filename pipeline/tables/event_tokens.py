@@ -44,6 +44,8 @@ def build(recorded: Recorded, events: pl.DataFrame) -> pl.DataFrame:
 def _by_tokenizer(recorded: Recorded, events: pl.DataFrame) -> list[tuple[str, pl.DataFrame]]:
     """Token-bearing events with their text, by tokenizer; answers with tool calls are left out."""
     spec_of = specs(recorded)
+    if not spec_of:
+        return []
     ids = recorded.requests.select("request_id", spec=pl.col("run_id").replace_strict(spec_of, default=None))
     text = pl.concat_str(pl.col("reasoning").fill_null(""), pl.col("content").fill_null(""))
     found = (

@@ -42,7 +42,7 @@ class Inputs:
         if how is None:
             yield build(*self._of(None))
             return
-        at_once = AT_ONCE
+        at_once = 1 if how.by == "series" and "events" in self._names else AT_ONCE  # a series may be all of a night
         yield from _ahead(lambda part: build(*self._of(part)), parts.divide(how.by, self._index(how)), at_once)
 
     def _index(self, how: Parts) -> pl.DataFrame:

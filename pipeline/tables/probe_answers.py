@@ -6,9 +6,12 @@ import msgspec
 import polars as pl
 
 from pipeline.tables.keys import KEYS
+from pipeline.tables.parts import Parts
 from pipeline.tables.recorded import Recorded
 
 INPUTS = ("trace", "requests", "events")
+PARTS = Parts(by="requests", index="requests")
+USES = {"events": ("request_id", "event_index", "reasoning", "content")}
 
 _OF_RUNS = {
     **dict.fromkeys(("run_id", "precision", "tokenizer", "probe"), pl.String),

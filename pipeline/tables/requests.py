@@ -4,7 +4,7 @@ import polars as pl
 
 from pipeline.decode import tokens
 from pipeline.decode.status import WITH_METRICS, content_type, status
-from pipeline.tables import answered, marks
+from pipeline.tables import answered, marks, order
 from pipeline.tables.keys import KEYS
 from pipeline.tables.parts import Parts
 from pipeline.tables.recorded import Recorded, specs
@@ -163,11 +163,14 @@ def _facts(recorded: Recorded) -> pl.DataFrame:
 
 
 def _reads(reads: pl.DataFrame) -> pl.DataFrame:
-    return reads.group_by("request_id").agg(
+    ordered = order.numbered(order.by_read(reads))
+    found = ordered.group_by(order.NUMBER, maintain_order=True).agg(
+        pl.col("request_id").first(),
         first_byte_ns=pl.col("at_ns").min(),
         reads_stored=pl.len().cast(pl.Int64),
         bytes_stored=pl.col("payload").bin.size().sum().cast(pl.Int64),
     )
+    return found.drop(order.NUMBER)
 
 
 def _marks(events: pl.DataFrame) -> pl.DataFrame:
@@ -185,18 +188,25 @@ def _marks(events: pl.DataFrame) -> pl.DataFrame:
         "error_code": "error_code",
         "error_message": "error_message",
     }
-    ordered = events.sort("request_id", "event_index")
+    ordered = order.numbered(order.by_event(events))
     return (
-        ordered.group_by("request_id", maintain_order=True)
+        ordered.group_by(order.NUMBER, maintain_order=True)
         .agg(
+            pl.col("request_id").first(),
             first_event_ns=at.min(),
             first_content_ns=at.filter(has_content).min(),
             event_count=pl.len().cast(pl.Int64),
             has_error=(pl.col("error_message").is_not_null() | pl.col("error_code").is_not_null()).any(),
             **{name: pl.col(column).drop_nulls().last() for name, column in last.items()},
         )
+        .drop(order.NUMBER)
         .join(marks.of_tokens(ordered), on="request_id", how="left")
     )
+
+
+_NOT_COUNTED = pl.DataFrame(
+    schema={"request_id": pl.String, "tokens_recounted": pl.Int64, "recounted_first": pl.Int64}
+)
 
 
 def _recounted(recorded: Recorded, events: pl.DataFrame) -> pl.DataFrame:
@@ -206,6 +216,8 @@ def _recounted(recorded: Recorded, events: pl.DataFrame) -> pl.DataFrame:
     """
     spec_of = specs(recorded)
     ids = recorded.requests.select("request_id", spec=pl.col("run_id").replace_strict(spec_of, default=None))
+    if not spec_of:
+        return _NOT_COUNTED
     text = pl.concat_str(pl.col("reasoning").fill_null(""), pl.col("content").fill_null(""))
     first = pl.col("at_ns") == pl.col("at_ns").min()
     texts = (
@@ -224,10 +236,7 @@ def _recounted(recorded: Recorded, events: pl.DataFrame) -> pl.DataFrame:
     counted = [
         _count(spec, part) for (spec,), part in texts.sort("request_id").group_by("spec", maintain_order=True)
     ]
-    empty = pl.DataFrame(
-        schema={"request_id": pl.String, "tokens_recounted": pl.Int64, "recounted_first": pl.Int64}
-    )
-    return pl.concat([empty, *counted])
+    return pl.concat([_NOT_COUNTED, *counted])
 
 
 def _count(spec: object, texts: pl.DataFrame) -> pl.DataFrame:

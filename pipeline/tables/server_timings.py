@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from pipeline.tables import answered, metrics
+from pipeline.tables import answered, metrics, order
 from pipeline.tables.keys import KEYS
 from pipeline.tables.parts import Parts
 from pipeline.tables.recorded import Recorded
@@ -73,7 +73,8 @@ def build(recorded: Recorded, requests: pl.DataFrame, events: pl.DataFrame) -> p
 
 def _in_stream(events: pl.DataFrame) -> pl.DataFrame:
     last = [pl.col(name).drop_nulls().last() for name in _SERVER]
-    return events.sort("request_id", "event_index").group_by("request_id", maintain_order=True).agg(*last)
+    told = events.filter(pl.any_horizontal(pl.col(*_SERVER).is_not_null()))  # few events tell any
+    return order.by_event(told).group_by("request_id", maintain_order=True).agg(*last)
 
 
 def _ours() -> list[pl.Expr]:

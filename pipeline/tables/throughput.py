@@ -5,7 +5,9 @@ Ramp-up and drain lie outside of the window (see `windows`).
 
 from math import fsum
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from pipeline.tables import metrics
 from pipeline.tables.keys import KEYS
@@ -75,21 +77,37 @@ def _inside() -> pl.Expr:
 
 def _tokens_in_window(measured: pl.DataFrame, events: pl.DataFrame, window: pl.DataFrame) -> pl.DataFrame:
     """Added up exactly, so that the sum is the same in whatever parts a night is built."""
-    by_run = (
-        events.filter("has_token")
-        .select("request_id", "at_ns")
-        .join(measured.filter("has_metrics"), on="request_id")
+    since, until = pl.col("window_start_ns") - pl.col("sent_ns"), pl.col("window_end_ns") - pl.col("sent_ns")
+    known = (
+        measured.filter("has_metrics")
         .join(window, on="run_id")
-        .with_columns(at=pl.col("sent_ns") + pl.col("at_ns"))
-        .group_by("run_id", "request_id", "tokens", "token_event_count")
-        .agg(inside=_inside().sum())
-        .with_columns(tokens=pl.col("tokens") * pl.col("inside") / pl.col("token_event_count"))
         .drop_nulls("tokens")
+        .select("run_id", "request_id", "tokens", "token_event_count", since=since, until=until)
+        .drop_nulls(["since", "until"])
+    )
+    arrived = events.filter("has_token").select("request_id", "at_ns")
+    stretches = arrived["request_id"].rle().struct.unnest().rename({"value": "request_id"})
+    told = stretches.join(known, on="request_id", how="left", maintain_order="left")
+    by_run = (
+        told.with_columns(inside=pl.Series(_inside_of(told, arrived["at_ns"].to_numpy())))
+        .drop_nulls("tokens")
+        .group_by("run_id", "request_id", "tokens", "token_event_count")
+        .agg(pl.col("inside").sum())
+        .with_columns(tokens=pl.col("tokens") * pl.col("inside") / pl.col("token_event_count"))
         .group_by("run_id")
         .agg("tokens")
     )
     sums = pl.Series("tokens_in_window", [fsum(tokens) for tokens in by_run["tokens"]], pl.Float64)
     return by_run.select("run_id", sums)
+
+
+def _inside_of(stretches: pl.DataFrame, at_ns: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Of each stretch of events how many lie inside its window; none where it has no window."""
+    counts = stretches["len"].to_numpy().astype(np.int64)
+    since, until = (stretches[name].fill_null(0).to_numpy() for name in ("since", "until"))
+    is_inside = (at_ns > np.repeat(since, counts)) & (at_ns <= np.repeat(until, counts))
+    starts = np.cumsum(counts) - counts
+    return np.add.reduceat(is_inside, starts, dtype=np.int64) if counts.size else counts
 
 
 def _requests_in_window(measured: pl.DataFrame, window: pl.DataFrame, runs: pl.DataFrame) -> pl.DataFrame:

@@ -12,6 +12,7 @@ from functools import cache
 
 import polars as pl
 
+from pipeline.tables import order
 from pipeline.tables.dialects._contract import Dialect, Formula
 from pipeline.tables.dialects._marks import marks
 from pipeline.tables.dialects._percentiles import at
@@ -52,9 +53,7 @@ def say(requests: pl.DataFrame, events: pl.DataFrame, event_tokens: pl.DataFrame
 
     `values`: the figures behind it, one, or one a gap where the tool pools gaps; requests without any are left out.
     """
-    counted = event_tokens.select("request_id", "event_index", event_tokens="tokens_alone")
-    known_events = events.join(counted, on=["request_id", "event_index"], how="left")
-    ordered = known_events.sort("request_id", "event_index")
+    ordered = order.numbered(_with_tokens(order.by_event(events), event_tokens))
     sent = requests.filter(~pl.col("is_warmup"))
     for alike in _alike():
         of_tools = marks(sent, ordered, alike[0].is_token)
@@ -62,6 +61,13 @@ def say(requests: pl.DataFrame, events: pl.DataFrame, event_tokens: pl.DataFrame
             of_tool = of_tools.filter(dialect.counts)
             for name, formula in formulas(dialect).items():
                 yield _said(dialect, name, formula, of_tool)
+
+
+def _with_tokens(ordered: pl.DataFrame, event_tokens: pl.DataFrame) -> pl.DataFrame:
+    if event_tokens.is_empty():
+        return ordered.with_columns(event_tokens=pl.lit(None, pl.Int64))
+    counted = event_tokens.select("request_id", "event_index", event_tokens="tokens_alone")
+    return ordered.join(counted, on=["request_id", "event_index"], how="left", maintain_order="left")
 
 
 def _alike() -> Iterable[list[Dialect]]:

@@ -6,6 +6,7 @@ of the request, the same for every tool.
 
 import polars as pl
 
+from pipeline.tables import order
 from pipeline.tables.dialects._contract import Tokens
 
 FIRST = pl.col("first_ns")
@@ -70,15 +71,16 @@ NO_ERROR = ~pl.col("has_error")
 def marks(requests: pl.DataFrame, events: pl.DataFrame, is_token: pl.Expr) -> pl.DataFrame:
     """The marks of each request that got an event, by the tool's own idea of a token.
 
-    `events` are sorted and have `event_tokens`.
+    `events` are sorted, numbered (see `order`), and have `event_tokens`.
     """
     at = pl.col("at_ns")
     is_usage = pl.col("completion_tokens").is_not_null()
     is_usage_only = is_usage & ~TOKEN & pl.col("finish_reason").is_null()
     of_events = (
         events.with_columns(is_token=is_token)
-        .group_by("request_id", maintain_order=True)
+        .group_by(order.NUMBER, maintain_order=True)
         .agg(
+            pl.col("request_id").first(),
             first_ns=at.filter("is_token").min(),
             last_ns=at.filter("is_token").max(),
             stamps=at.filter("is_token"),
@@ -91,4 +93,4 @@ def marks(requests: pl.DataFrame, events: pl.DataFrame, is_token: pl.Expr) -> pl
             chunk_count=(~pl.col("is_done") & ~is_usage_only).sum().cast(pl.Int64),
         )
     )
-    return requests.join(of_events, on="request_id", how="inner")
+    return requests.join(of_events.drop(order.NUMBER), on="request_id", how="inner")
