@@ -20,7 +20,9 @@ def ids(paths):
 
 
 def test_there_are_plans_for_the_machines_that_people_ask_about():
-    assert {"h100-8b.toml", "h100x4-70b.toml", "h200-8b-transformers.toml"} <= set(ids(PLANS))
+    assert {"h100-8b.toml", "h100-8b-random.toml", "h100x4-70b.toml", "h200-8b-transformers.toml"} <= set(
+        ids(PLANS)
+    )
 
 
 @pytest.mark.parametrize("path", PLANS, ids=ids(PLANS))

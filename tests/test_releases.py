@@ -104,12 +104,19 @@ def test_without_releases_their_tables_are_there_and_empty(layout):
             assert con.table(f"released_{name}").pl().is_empty(), name
 
 
-def test_the_project_carries_the_h200_release_whole_and_says_that_its_weights_are_random():
+@pytest.mark.parametrize(
+    ("name", "night", "count", "title"),
+    [
+        ("h100-2026-11-27", date(2026, 11, 27), 87, "H100, transformers serve, CUDA graphs, random weights"),
+        ("h200-2026-11-24", date(2026, 11, 24), 718, "H200, transformers serve, random weights"),
+    ],
+)
+def test_the_project_carries_its_releases_whole_and_says_that_their_weights_are_random(name, night, count, title):
     here = Layout(data=Path("nowhere"), site=Path("nowhere"))
-    one = {one.name: one for one in releases.carried(here)}["h200-2026-11-24"]
-    assert one.nights == [date(2026, 11, 24)]
-    requests, _ = trace.load(one.layout.traces, one.nights[0])
-    assert requests.height == 718
-    recorded = trace.manifests(one.layout.traces, one.nights[0])
+    one = {one.name: one for one in releases.carried(here)}[name]
+    assert one.nights == [night]
+    requests, _ = trace.load(one.layout.traces, night)
+    assert requests.height == count
+    recorded = trace.manifests(one.layout.traces, night)
     assert {run.engine["details"]["weights"] for run in recorded} == {"random"}
-    assert {run.target.title for run in recorded} == {"H200, transformers serve, random weights"}
+    assert {run.target.title for run in recorded} == {title}

@@ -72,7 +72,7 @@ def measured(said: argparse.Namespace) -> report.Run:
 
 def publish(out: Path, runs: list[report.Run]) -> None:
     """Write the page, and the chart of the grid where Altair is installed."""
-    out.with_suffix(".md").write_text(report.page(runs))
+    out.with_suffix(".md").write_text(report.page(runs, out.stem))
     if not any(run["kind"] == "grid" for run in runs):
         return
     if not importlib.util.find_spec("altair"):

@@ -22,9 +22,9 @@ truth server itself was: that is no error of a client, but where it is more than
 the server wrote as fast as it could.
 
 `make bench` measures anew (about eight minutes; `python -m bench.collector --help` says what can be chosen), and
-`make bench-peers` adds whole load generators. Figures as data: `collector.json`.
+`make bench-peers` adds whole load generators. Figures as data: `{stem}.json`.
 
-![Stamp error by client](collector.svg)
+![Stamp error by client]({stem}.svg)
 """
 
 TOOLS = """\
@@ -70,9 +70,9 @@ def keep(path: Path, run: Run) -> list[Run]:
     return runs
 
 
-def page(runs: list[Run]) -> str:
-    """The page of all runs, as Markdown."""
-    return "\n".join([HOW, *(_run(run) for run in runs)])
+def page(runs: list[Run], stem: str) -> str:
+    """The page of all runs, as Markdown; its data and its chart lie beside it under the same stem."""
+    return "\n".join([HOW.format(stem=stem), *(_run(run) for run in runs)])
 
 
 def _run(run: Run) -> str:
