@@ -275,6 +275,18 @@ def test_a_transmit_stamp_that_comes_late_is_taken_and_keeps_no_read_waiting(mon
     ] * 2
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="kernel stamps of sends are Linux'")
+@pytest.mark.parametrize("script", [[0.05, *chunked(b"a")], chunked(b"a", b"b")])
+def test_a_stamp_that_comes_when_it_is_no_longer_waited_for_does_not_hold_up_the_answer(script, monkeypatch):
+    """It lies in the error queue, and libuv watches that socket no more."""
+    monkeypatch.setattr(departure, "note", lambda *_: True)
+    monkeypatch.setattr("pipeline.collect.transport.connection.LOOK_EVERY_S", 3600.0)
+    pauses = [step for part in script for step in (part, 0.05)]
+    with serving(pauses) as server:
+        recordings = send(server.url, times=2)
+    assert [one.outcome for one in recordings] == ["ended", "ended"]
+
+
 def test_without_a_transmit_stamp_ours_from_before_the_write_is_used_and_said(monkeypatch):
     monkeypatch.setattr(departure, "enable", lambda _: False)
     called = time.monotonic_ns()

@@ -82,6 +82,15 @@ class Connection:
             self._loop.add_reader(self._socket, reader)
             self._is_reading = True
 
+    def _watch_again(self) -> None:
+        """Behind this callback: libuv has stopped to watch a socket whose error queue had something in it.
+
+        A send can be stamped twice, the second time behind its answer. Without this the rest of that response
+        is read when `_look` comes by, a quarter of a second late.
+        """
+        departure.drain(self._socket)
+        self._loop.call_soon(self._read_with, self._on_readable)
+
     def _look(self) -> None:
         """Read unasked: libuv says nothing more of a socket whose reset came together with its last bytes."""
         self._look_next = None
@@ -114,7 +123,9 @@ class Connection:
         try:
             data, ancillary, _, _ = self._receive(READ_BYTES, ANCILLARY_BYTES)
             user_ns = monotonic_ns()
-        except (BlockingIOError, InterruptedError):
+        except (BlockingIOError, InterruptedError):  # called for something else than bytes
+            if self._stamps_sends and self._response is not None:
+                self._watch_again()
             return
         except OSError as error:
             self._lost(f"connection lost: {error}")
@@ -126,6 +137,8 @@ class Connection:
             self.close()
         else:
             recording = response.recording
+            if not recording.stamps_ns and self._stamps_sends and departure.drain(self._socket):
+                self._watch_again()
             stamp = self._wall.stamp(ancillary, user_ns)
             if stamp is None:
                 stamp = user_ns

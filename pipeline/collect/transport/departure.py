@@ -58,6 +58,14 @@ def note(connection: socket.socket, wall: WallClock, recording: Recording) -> bo
     return False
 
 
+def drain(connection: socket.socket) -> bool:
+    """Empty the error queue; whether there was a stamp in it."""
+    found = False
+    while _next(connection) is not None:
+        found = True
+    return found
+
+
 def _next(connection: socket.socket) -> Ancillary | None:
     """The next stamp in the error queue, as a read would bring it; None while there is none."""
     try:
