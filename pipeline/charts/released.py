@@ -16,8 +16,10 @@ TITLE = (
 ROW = 40
 SHAPE = "square"
 
-FIGURES = """
-SELECT s.release, s.target, t.title || '|' || s.workload AS label, t.model_title, t.hardware, t.precision,
+FIGURES = r"""
+SELECT s.release, s.target, t.title, t.model_title,
+       CASE WHEN length(t.title) > 40 THEN regexp_replace(t.title, ', ([^,]*)$', '|\1 · ') ELSE t.title || '|' END
+       || s.workload AS label, t.hardware, t.precision,
        concat_ws(' ', t.engine, t.engine_version) AS engine, t.host AS recorded_on,
        strftime(s.night, '%Y-%m-%d') AS night, s.workload, s.concurrency, s.p10, s.p50, s.p90, s.n, s.success_rate
 FROM released_summary AS s JOIN released_targets AS t USING (release, night, target)
@@ -25,21 +27,16 @@ WHERE s.family = $family AND s.metric = $metric AND s.provenance = 'measured' AN
 ORDER BY label, s.concurrency, s.target
 """
 
-_NAMED = (1, 8)
-"""Loads with a number beside them, and the highest; between them the marks crowd."""
+_NAMED = 8
+"""A load with a number beside it, like one stream and the most; between them the marks crowd."""
+
+_APART = 1.2
+"""Ratio of two figures whose numbers do not lie on each other."""
 
 
 def panel(figures: pl.DataFrame, x: alt.X, tooltip: list[alt.Tooltip], digits: int) -> AnyChart:
     """A row for each target and workload, from its lightest load to its heaviest."""
-    is_named = pl.col("concurrency").is_in(_NAMED) | (
-        pl.col("concurrency") == pl.col("concurrency").max().over("label")
-    )
-    text = pl.when(pl.col("concurrency") == 1).then(
-        pl.format("{} at 1", pl.col("p50").round(digits).cast(pl.Int64))
-    )
-    data = figures.with_columns(
-        text=pl.when(is_named).then(text.otherwise(pl.col("concurrency").cast(pl.String))).otherwise(pl.lit(""))
-    )
+    data = figures.with_columns(text=_text(digits))
     axis = alt.Axis(labelExpr="split(datum.label, '|')", labelLineHeight=14)
     base = alt.Chart(data).encode(y=alt.Y("label:N", title=None, axis=axis), tooltip=tooltip)
     color = theme.HARDWARE["GPU"]
@@ -53,3 +50,25 @@ def panel(figures: pl.DataFrame, x: alt.X, tooltip: list[alt.Tooltip], digits: i
         width=theme.WIDTH, height=height, title=theme.small(TITLE)
     )
     return drawn
+
+
+def _text(digits: int) -> pl.Expr:
+    """The number beside a mark: of one stream its figure, of others how many they are, where there is room."""
+    load, figure = pl.col("concurrency"), pl.col("p50")
+    most = load.max().over("label")
+    one, heaviest = (figure.filter(load == at).first().over("label") for at in (pl.lit(1), load.max()))
+    is_most_apart = _apart(heaviest, one)
+    has_room = _apart(figure, one) & ((load == most) | _apart(figure, heaviest))
+    alone = pl.format("{} at 1", figure.round(digits).cast(pl.Int64))
+    return (
+        pl.when(load == 1)
+        .then(pl.when(is_most_apart).then(alone).otherwise(pl.format("{} to {}", alone, most)))
+        .when(load.is_in([_NAMED]) & has_room | (load == most) & is_most_apart)
+        .then(load.cast(pl.String))
+        .otherwise(pl.lit(""))
+    )
+
+
+def _apart(one: pl.Expr, other: pl.Expr) -> pl.Expr:
+    ratio = (one / other).fill_null(float("inf"))
+    return (ratio > _APART) | (ratio < 1 / _APART)
