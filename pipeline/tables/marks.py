@@ -22,29 +22,36 @@ def of_tokens(events: pl.DataFrame) -> pl.DataFrame:
 
     `events` has `request_id`, `at_ns` and `has_token`, and is sorted by request.
     """
-    tokens = events.filter("has_token").select("request_id", "at_ns")
-    if tokens.is_empty():
+    has_token = events["has_token"]
+    lengths = events["request_id"].rle().struct.field("len").to_numpy()
+    numbers = pl.Series(np.repeat(np.arange(lengths.size, dtype=np.uint32), lengths))
+    of, at_ns = numbers.filter(has_token).to_numpy(), events["at_ns"].filter(has_token).to_numpy()
+    if not of.size:
         return pl.DataFrame(schema=SCHEMA)
-    is_first, at_ns = _edges(tokens)
-    if (np.diff(at_ns)[~is_first[1:]] < 0).any():  # a clock that was set back
-        tokens = tokens.sort("request_id", "at_ns")
-        is_first, at_ns = _edges(tokens)
+    is_first, gaps = _edges(of, at_ns)
+    if ((gaps < 0) & ~is_first[1:]).any():  # a clock that was set back
+        at_ns = at_ns[np.lexsort((at_ns, of))]
+        is_first, gaps = _edges(of, at_ns)
     starts = np.flatnonzero(is_first)
-    counts = np.diff(np.append(starts, tokens.height))
-    is_arrival = is_first.copy()
-    is_arrival[1:] |= at_ns[1:] != at_ns[:-1]
+    ends = np.append(starts[1:], of.size)
+    is_arrival = is_first  # of which nothing else is needed any more
+    is_arrival[1:] |= gaps != 0
+    arrivals = np.append(np.flatnonzero(is_arrival), of.size)
+    first_of = np.searchsorted(arrivals, np.append(starts, of.size))
     columns = [
         at_ns[starts],
-        at_ns[starts + counts - 1],
-        counts,
-        np.add.reduceat(is_arrival, starts, dtype=np.int64),
-        np.add.reduceat(at_ns == np.repeat(at_ns[starts], counts), starts, dtype=np.int64),
+        at_ns[ends - 1],
+        ends - starts,
+        np.diff(first_of),
+        np.minimum(arrivals[first_of[:-1] + 1], ends) - starts,
     ]
+    rows = has_token.arg_true().gather(starts)
     named = zip(list(SCHEMA)[1:], columns, strict=True)
-    return pl.DataFrame({"request_id": tokens["request_id"].gather(starts), **dict(named)}, schema=SCHEMA)
+    return pl.DataFrame({"request_id": events["request_id"].gather(rows), **dict(named)}, schema=SCHEMA)
 
 
-def _edges(tokens: pl.DataFrame) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
-    """Whether each row is the first of its request, and its stamp."""
-    ids = tokens["request_id"]
-    return ids.ne_missing(ids.shift(1)).to_numpy(writable=True), tokens["at_ns"].to_numpy()
+def _edges(of: NDArray[np.uint32], at_ns: NDArray[np.int64]) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+    """Whether each event is the first of its request, and the time from each to the next."""
+    is_first = np.ones(of.size, bool)
+    np.not_equal(of[1:], of[:-1], out=is_first[1:])
+    return is_first, np.diff(at_ns)
