@@ -169,8 +169,9 @@ def test_what_the_engine_itself_started_is_gone_too(use, tmp_path):
 
 
 PARENT = """
-import asyncio
+import asyncio, signal
 from pathlib import Path
+signal.signal(signal.SIGINT, signal.default_int_handler)  # what a shell starts behind itself ignores it
 from tests.collect.engines.test_engine_lifecycle import small_engine
 from pipeline.collect import engines
 engines.find = lambda name: small_engine(*[{words}], ends_with_stdin={alone})
