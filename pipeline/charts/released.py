@@ -63,7 +63,7 @@ def _text(digits: int) -> pl.Expr:
     return (
         pl.when(load == 1)
         .then(pl.when(is_most_apart).then(alone).otherwise(pl.format("{} to {}", alone, most)))
-        .when(load.is_in([_NAMED]) & has_room | (load == most) & is_most_apart)
+        .when((load == _NAMED) & has_room | (load == most) & is_most_apart)
         .then(load.cast(pl.String))
         .otherwise(pl.lit(""))
     )
