@@ -10,19 +10,20 @@ REFUSALS = frozenset({429, 503, 529})
 
 FIRST_BACKOFF_S = 1.0
 JITTER = 0.25
-"""Share of the wait that is added at random, so that streams refused together do not come back together."""
+"""Share of the wait that is added by the seed, so that streams refused together do not come back together."""
 
 
-def wait_s(status: int | None, headers: Iterable[tuple[str, str]], attempt: int) -> float | None:
+def wait_s(status: int | None, headers: Iterable[tuple[str, str]], attempt: int, seed: str) -> float | None:
     """Seconds to wait before a refused request is sent anew; None where it was not refused.
 
-    `attempt` counts from 1. Without a Retry-After that can be read, the wait doubles with each attempt.
+    `attempt` counts from 1. Without a Retry-After that can be read, the wait doubles with each attempt. `seed` is
+    one for each request: two that are refused at once wait unlike, and a night repeated waits as before.
     """
     if status not in REFUSALS:
         return None
     asked = asked_s(dict(headers))
     wait = FIRST_BACKOFF_S * 2 ** (attempt - 1) if asked is None else asked
-    return wait * (1 + JITTER * random.random())  # noqa: S311 - not a secret
+    return wait * (1 + JITTER * random.Random(f"{seed}/{attempt}").random())  # noqa: S311 - reproducible on purpose
 
 
 def asked_s(headers: dict[str, str]) -> float | None:

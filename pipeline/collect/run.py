@@ -107,7 +107,7 @@ class _Sending:
             self.store.begin(request_id(self.job.run, index, attempt))
             taken = await record(self.transport, self.job, index, scheduled_ns, attempt)
             self._keep(taken)
-            wait_s = retry.wait_s(taken.status, taken.headers, attempt)
+            wait_s = retry.wait_s(taken.status, taken.headers, attempt, f"{night.seed}/{self.job.run.id}/{index}")
             if wait_s is None or wait_s > night.retry_wait_max_s or attempt > night.retries:
                 break
             await asyncio.sleep(wait_s)

@@ -14,7 +14,8 @@ COLUMNS = {
     "metric": "Column of ttft or output_speed that the figure is of",
     "recorder": "The machine that recorded it, whose error it is: here, a host of the plan, or a bundle",
     "concurrency": "Requests kept in flight",
-    "figure_ms": "What the error is an error of: the median latency, or for speeds the time that tokens took",
+    "figure_ms": "What the error is an error of: the median latency, or for speeds the time that tokens took; null "
+    "where they came at once",
     "instrument_error_ms": "p99 of the stamp error at this concurrency, median over the night's calibrations",
     "error_share": "instrument_error_ms / figure_ms; null without a calibration",
 }
@@ -47,7 +48,11 @@ def _latencies(summary: pl.DataFrame) -> pl.DataFrame:
 
 
 def _speeds(summary: pl.DataFrame) -> pl.DataFrame:
-    """Speeds are over the time from first to last token."""
+    """Speeds are over the time from first to last token.
+
+    Where most answers came in one read that time is nothing, and of nothing there is no share.
+    """
+    took = pl.col("last") - pl.col("first")
     at = [name for name in KEYS if name != "metric"]
     first = summary.filter(pl.col("metric") == "ttft_ms").select(*at, first="p50")
     last = summary.filter(pl.col("metric") == "e2e_ms").select(*at, last="p50")
@@ -55,5 +60,5 @@ def _speeds(summary: pl.DataFrame) -> pl.DataFrame:
         summary.filter(pl.col("metric").is_in(SPEEDS))
         .join(first, on=at)
         .join(last, on=at)
-        .select(*KEYS, "concurrency", figure_ms=pl.col("last") - pl.col("first"))
+        .select(*KEYS, "concurrency", figure_ms=pl.when(took > 0).then(took))
     )

@@ -16,8 +16,8 @@ from tests.servers import HELLO, serving
 BUSY = b"HTTP/1.1 429 slow down\r\ncontent-length: 2\r\nretry-after: %s\r\n\r\nno"
 
 
-def wait(said, status=429, attempt=1):
-    return retry.wait_s(status, list(said.items()), attempt)
+def wait(said, status=429, attempt=1, seed="7/a/0"):
+    return retry.wait_s(status, list(said.items()), attempt, seed)
 
 
 @pytest.mark.parametrize("status", [None, 200, 400, 401, 404, 500])
@@ -39,6 +39,13 @@ def test_only_refusals_for_now_are_waited_for(status):
 )
 def test_the_wait_is_what_the_server_asks_for_and_a_little_more(said, seconds):
     assert seconds <= wait(said) <= seconds * (1 + retry.JITTER)
+
+
+def test_requests_refused_together_wait_unlike_and_the_same_when_the_night_is_repeated():
+    waits = [wait({"retry-after": "10"}, seed=f"7/a/{index}") for index in range(64)]
+    assert len(set(waits)) == 64
+    assert waits == [wait({"retry-after": "10"}, seed=f"7/a/{index}") for index in range(64)]
+    assert wait({"retry-after": "10"}, attempt=2) != wait({"retry-after": "10"}, attempt=1)
 
 
 def test_a_date_is_waited_for():

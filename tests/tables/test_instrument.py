@@ -34,6 +34,20 @@ def test_the_error_of_a_speed_is_over_the_time_that_tokens_took():
     assert (row["figure_ms"], row["error_share"]) == (500, pytest.approx(0.01))
 
 
+def test_where_most_answers_came_in_one_read_a_speed_has_no_time_to_be_wrong_over():
+    at_once = [(100, payload) for _, payload in streams.GOLDEN]
+    scripts = [at_once, at_once, streams.GOLDEN]
+    made = build(
+        streams.recorded(
+            [streams.request(n) for n in range(3)],
+            [row for n, script in enumerate(scripts) for row in streams.reads(script, f"run/{n:04d}")],
+        )
+    )["instrument"]
+    found = {row["metric"]: row for row in made.to_dicts()}
+    assert found["ttft_ms"]["figure_ms"] == 100
+    assert found["output_speed_tok_s"]["figure_ms"] is None
+
+
 def test_a_calibration_at_another_concurrency_says_nothing():
     row = calibrated(1e6, concurrency=8)["ttft_ms"]
     assert row["error_share"] is None
