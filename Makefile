@@ -104,7 +104,7 @@ INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --no-deps --re
 	@touch $@
 
 .venv/dev: requirements-dev.lock .venv/made
-	$(INSTALL) requirements-dev.lock
+	$(INSTALL) requirements-dev.lock --no-compile
 	@touch $@ .venv/run
 
 # Engines that bring torch live apart. It is installed by its version, with what that build of it asks for: where pip

@@ -15,6 +15,11 @@ settings.load_profile("patient")
 LONGEST = ("test_demo", "test_definitions", "test_providers_demo", "test_postgres", "test_secrets", "test_publish")
 
 
+def pytest_xdist_auto_num_workers():
+    """One more than there are processors: a fifth of the time a test waits for a server or another process."""
+    return (os.cpu_count() or 1) + 1
+
+
 def pytest_collection_modifyitems(items):
     """The files that take longest come first: else a processor waits at the end for another one's last file."""
     items.sort(key=lambda item: item.path.stem not in LONGEST)
