@@ -18,7 +18,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from pipeline.statistics.bootstrap import CONFIDENCE, SEED, Floats
 
@@ -74,11 +73,18 @@ def _stretch(values: Floats) -> _Stretch | None:
     if values.size < 2 * LEAST_NIGHTS or np.ptp(values) == 0:
         return None
     starts, ends, _ = _stretches(values.size)
-    scores = _scores(stats.rankdata(values)[None, :])[0]
+    scores = _scores(_ranks(values)[None, :])[0]
     best = int(scores.argmax())
     by_luck = _by_luck(values.size)
     as_good = by_luck.size - np.searchsorted(by_luck, scores[best])
     return _Stretch(int(starts[best]), int(ends[best]), float((1 + as_good) / (1 + by_luck.size)))
+
+
+def _ranks(values: Floats) -> Floats:
+    """1 for the smallest; equals have their mean rank."""
+    _, place, count = np.unique(values, return_inverse=True, return_counts=True)
+    mean: Floats = count.cumsum() - (count - 1) / 2
+    return mean[place]
 
 
 def _clearer_edge(values: Floats, start: int, end: int) -> int:
@@ -103,7 +109,7 @@ def _spread(values: Floats) -> float:
 def _distance(some: Floats, others: Floats) -> float:
     """Standardised rank sum of two samples."""
     n = some.size + others.size
-    away = stats.rankdata(np.concatenate([some, others]))[: some.size].sum() - some.size * (n + 1) / 2
+    away = _ranks(np.concatenate([some, others]))[: some.size].sum() - some.size * (n + 1) / 2
     return float(abs(away) / np.sqrt(some.size * others.size * (n + 1) / 12))
 
 
@@ -160,10 +166,9 @@ def _by_luck(n: int) -> Scores:
 
 def _limit(p: Sequence[float], rate: float) -> float:
     """The largest p that Benjamini and Hochberg keep at this rate; below every p where they keep none."""
-    if not p:
-        return 0.0
-    kept = [one for one, adjusted in zip(p, stats.false_discovery_control(p), strict=True) if adjusted <= rate]
-    return max(kept, default=0.0)
+    ordered = np.sort(p)
+    allowed = rate * np.arange(1, ordered.size + 1) / ordered.size if p else ordered
+    return float(np.max(ordered, where=ordered <= allowed, initial=0.0))
 
 
 def _cuts(values: Floats, found: _Stretch | None, limit: float, start: int = 0) -> Iterator[int]:
