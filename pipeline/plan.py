@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, TypeVar, get_args
 from urllib.parse import urlsplit
 
 import msgspec
@@ -342,6 +342,19 @@ class Price(_Stanza, frozen=True, kw_only=True):
     source: str
 
 
+class Rent(_Stanza, frozen=True, kw_only=True):
+    """USD an hour for each GPU that serves a target, from a day on, until a day or another rent takes over."""
+
+    valid_from: date
+    valid_to: date | None = None
+    usd_per_gpu_hour: Usd
+    gpus: Annotated[int, msgspec.Meta(ge=1)] = 1
+    source: str
+
+
+Dated = TypeVar("Dated", Price, Rent)
+
+
 class Subprocess(_Stanza, frozen=True, kw_only=True, tag="subprocess", tag_field="kind"):
     """A process of its own on this machine; `python`: the one that has what it needs, if not this one."""
 
@@ -394,6 +407,7 @@ class Target(_Stanza, frozen=True, kw_only=True):
     valid_source: str | None = None
     echoed_as: list[str] = []
     prices: list[Price] = []
+    rents: list[Rent] = []
     max_usd: Usd | None = None
     limits: Limits | None = None
 
@@ -646,9 +660,16 @@ def limits(plan: Plan, target: Target) -> Limits:
 
 def price(target: Target, night: date) -> Price | None:
     """What holds on that night; of several the one that began last. An engine that we start costs nothing."""
-    if target.engine is not None:
-        return FREE
-    valid = [one for one in target.prices if one.valid_from <= night <= (one.valid_to or night)]
+    return FREE if target.engine is not None else _in_force(target.prices, night)
+
+
+def rent(target: Target, night: date) -> Rent | None:
+    """What the GPUs of a target cost an hour on that night, whoever pays it: no budget counts it."""
+    return _in_force(target.rents, night)
+
+
+def _in_force(dated: list[Dated], night: date) -> Dated | None:
+    valid = [one for one in dated if one.valid_from <= night <= (one.valid_to or night)]
     return max(valid, key=lambda one: one.valid_from, default=None)
 
 

@@ -128,6 +128,8 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     usd_per_million_input: float | None = None
     usd_per_million_output: float | None = None
     price_source: str | None = None
+    usd_per_hour: float | None = None
+    rent_source: str | None = None
     may_publish: bool = True
     echoed_as: list[str] = []
     max_usd: float | None = None

@@ -3,6 +3,7 @@ from datetime import date
 import pytest
 
 from pipeline import plan
+from pipeline.collect import facts
 from pipeline.plan import PlanError
 from tests import plans
 
@@ -130,6 +131,21 @@ def test_of_several_prices_the_one_that_began_last_holds(tmp_path):
     days = [date(2025, 12, 31), date(2026, 11, 19), date(2026, 11, 20)]
     found = [plan.price(target, day) for day in days]
     assert [one and one.usd_per_million_input for one in found] == [None, 1.0, 5.0]
+
+
+def test_the_rent_of_a_target_is_that_of_all_its_gpus_on_that_night(tmp_path):
+    rents = """
+rents = [
+  { valid_from = 2026-01-01, usd_per_gpu_hour = 2.5, gpus = 4, source = "a cloud" },
+  { valid_from = 2026-11-20, usd_per_gpu_hour = 2.0, source = "another" },
+]
+"""
+    this = plan.load(plans.write(tmp_path, extra=rents))
+    days = [date(2025, 12, 31), date(2026, 11, 19), date(2026, 11, 20)]
+    known = [facts.target(this, "t", day, None) for day in days]
+    assert [(one.usd_per_hour, one.rent_source) for one in known] == [
+        (None, None), (10.0, "a cloud"), (2.0, "another")
+    ]  # fmt: skip
 
 
 def test_an_address_with_a_secret_is_refused(tmp_path):

@@ -36,7 +36,7 @@ def census(plan: Plan, night: date, environment: Mapping[str, str]) -> trace.Nig
 def target(plan: Plan, name: str, night: date, url: str | None, reason: str | None = None) -> trace.Target:
     """A target's facts on a night, resolved: nothing is left to be looked up in a plan that may change."""
     one = plan.targets[name]
-    price = plans.price(one, night) if one.engine is None else None
+    price, rent = plans.price(one, night) if one.engine is None else None, plans.rent(one, night)
     model, provider = plan.models[one.model], plan.providers[one.provider]
     is_simulated = one.engine is not None and engines.is_simulated(one.engine["name"])
     is_local = one.engine is not None and not is_simulated
@@ -61,6 +61,8 @@ def target(plan: Plan, name: str, night: date, url: str | None, reason: str | No
         usd_per_million_input=price.usd_per_million_input if price else None,
         usd_per_million_output=price.usd_per_million_output if price else None,
         price_source=price.source if price else None,
+        usd_per_hour=rent.gpus * rent.usd_per_gpu_hour if rent else None,
+        rent_source=rent.source if rent else None,
         may_publish=provider.may_publish,
         echoed_as=one.echoed_as,
         max_usd=one.max_usd,

@@ -175,6 +175,16 @@ def joules_per_token() -> pl.Expr:
     return pl.when(_column("tokens_in_window") > 0).then(_column("energy_j") / _column("tokens_in_window"))
 
 
+@_metric("throughput", "USD", "lower")
+def rented_usd_per_million_tokens() -> pl.Expr:
+    """Rent of a million output tokens: 1e6 x usd_per_hour / (3600 x output_throughput_tok_s).
+
+    At this load, while it lasts: GPUs that wait cost as much.
+    """
+    per_hour = 3600 * output_throughput_tok_s()
+    return pl.when(per_hour > 0).then(1e6 * _column("usd_per_hour") / per_hour)
+
+
 OF_RUNS = "throughput"
 OF_REQUESTS = tuple(dict.fromkeys(metric.table for metric in METRICS.values() if metric.table != OF_RUNS))
 """Tables with metrics of requests, or of gaps within them."""

@@ -8,6 +8,7 @@ from pipeline.trace import Manifest
 
 INPUTS = ("trace",)
 
+OF_TARGET = ("provider", "model", "family", "hardware", "usd_per_hour", "provenance")
 SLO = ("slo_ttft_ms", "slo_tpot_ms", "slo_e2e_ms")
 
 COLUMNS = {
@@ -19,6 +20,7 @@ COLUMNS = {
     "model": "Model of the plan",
     "family": "Models that one chart compares",
     "hardware": "What the target is said (hosted) or seen (local) to run on",
+    "usd_per_hour": "Rent of all GPUs that serve the target, on that night; null where the plan names none",
     "provenance": "measured, imported, published or simulated; never drawn alike",
     "workload": "Prompts and lengths, as named in the plan",
     "scenario": "Shape of the load, as named in the plan",
@@ -54,7 +56,7 @@ _SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     **dict.fromkeys(("round", "concurrency"), pl.Int32),
     **dict.fromkeys(("requests_planned", "warmup_planned", "requests_recorded", "requests_lost"), pl.Int32),
     "started_at": pl.Datetime("us", "UTC"),
-    **dict.fromkeys(("rate_req_s", *SLO), pl.Float64),
+    **dict.fromkeys(("rate_req_s", "usd_per_hour", *SLO), pl.Float64),
     "has_unique_prompts": pl.Boolean,
     **dict.fromkeys(("clock_error_ns", "clock_steps"), pl.Int64),
 }
@@ -80,7 +82,7 @@ def _row(one: Manifest) -> dict[str, object]:
     return {
         **{name: getattr(one, name) for name in COLUMNS if hasattr(one, name)},
         "target": target.name,
-        **{name: getattr(target, name) for name in ("provider", "model", "family", "hardware", "provenance")},
+        **{name: getattr(target, name) for name in OF_TARGET},
         "engine": target.engine,
         "load": load_kind(one),
         **{name: scenario.get(name) for name in ("rate_req_s", "arrivals", "sweep")},

@@ -29,6 +29,8 @@ COLUMNS = {
     "usd_per_million_input": "Price of that night; null for engines of our own",
     "usd_per_million_output": "Price of that night; null for engines of our own",
     "price_source": "Where the price is from",
+    "usd_per_hour": "Rent of all GPUs that serve the target, on that night; null where the plan names none",
+    "rent_source": "Where the rent is from",
     "may_publish": "Figures may stand on the site: somebody has read the provider's terms, and they allow it",
     "status": "recorded (a run was finished), failed (none was), skipped (not tried)",
     "reason": "Why it was skipped, or why it failed",
@@ -40,7 +42,7 @@ COLUMNS = {
 _SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     **dict.fromkeys(COLUMNS, pl.String),
     "night": pl.Date,
-    **dict.fromkeys(("usd_per_million_input", "usd_per_million_output"), pl.Float64),
+    **dict.fromkeys(("usd_per_million_input", "usd_per_million_output", "usd_per_hour"), pl.Float64),
     "may_publish": pl.Boolean,
 }
 

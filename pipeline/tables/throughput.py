@@ -38,6 +38,7 @@ COLUMNS = {
     "once has no time per token and is held to the other limits. Null without an SLO",
     "energy_j": "Energy drawn in the window by all devices that count; see `hardware`",
     "energy_reason": "Why it is not known",
+    "usd_per_hour": "Rent of all GPUs that serve the target; null where the plan names none",
     **metrics.comments("throughput"),
 }
 

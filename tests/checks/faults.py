@@ -147,6 +147,7 @@ THROUGHPUT = {
     "rows_exist": empty("throughput"),
     "one_row_per_run": twice("throughput"),
     "success_rate_is_a_share": put("throughput", row=0, success_rate=1.1),
+    "rent_is_not_negative": put("throughput", row=0, rented_usd_per_million_tokens=-1.0),
     "most_requests_succeed": put("throughput", row=0, success_rate=0.89),
     "window_is_not_empty": put("throughput", row=0, window_s=0.0),
     "window_is_long_enough": put("throughput", row=0, window_s=0.9),
@@ -401,6 +402,7 @@ TARGET = {
 
 TARGETS = {
     "one_row_per_target": plant("targets", TARGET, TARGET),
+    "rent_has_a_source": plant("targets", {**TARGET, "usd_per_hour": 2.5}),
     "status_is_known": plant("targets", {**TARGET, "status": "lost"}),
     "kind_is_known": plant("targets", {**TARGET, "kind": "borrowed"}),
     "provenance_is_known": plant("targets", {**TARGET, "provenance": "guessed"}),

@@ -46,7 +46,7 @@ def subjects(tokenizer: str) -> list[Subject]:
     )  # fmt: skip
     gamma = streams.target(
         "gamma", title="Gamma", kind="local", provider="local", engine="vllm", hardware="NVIDIA H100 80GB HBM3",
-        precision="bf16", **hosted,
+        precision="bf16", usd_per_hour=2.5, rent_source="made up", **hosted,
     )  # fmt: skip
     limits = {
         "x-ratelimit-limit-requests": "14400", "x-ratelimit-remaining-requests": "14000",

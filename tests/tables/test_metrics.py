@@ -165,7 +165,13 @@ def test_without_known_hardware_and_precision_there_is_no_ceiling(unknown):
 
 
 def test_every_metric_reaches_its_table_its_comment_and_the_summary(words):
-    claimed = {"hardware": "NVIDIA H200 SXM", "family": "llama-8b", "precision": "bf16", **PRICED}
+    claimed = {
+        "hardware": "NVIDIA H200 SXM",
+        "family": "llama-8b",
+        "precision": "bf16",
+        "usd_per_hour": 3.6,
+        **PRICED,
+    }
     usage = (325, streams.USAGE.replace(b'"completion_tokens":31', b'"completion_tokens":11'))
     made = one_run(
         [*STEADY[:-1], usage, STEADY[-1]], tokenizer=words, target=claimed, load={"slo": {"ttft_ms": 500}}
@@ -175,6 +181,14 @@ def test_every_metric_reaches_its_table_its_comment_and_the_summary(words):
         assert metric.unit in tables.tables()[metric.table].columns[name]
     defined = set(made["summary"]["metric"])
     assert defined == set(metrics.METRICS) - {"ttft_cold_ms", "joules_per_token"}  # `test_hardware` has energy
+
+
+def test_the_rent_of_a_million_tokens_is_that_of_the_time_that_they_take():
+    (row,) = one_run(streams.GOLDEN, target={"usd_per_hour": 3.6})["throughput"].to_dicts()
+    assert row["usd_per_hour"] == 3.6
+    assert row["rented_usd_per_million_tokens"] == pytest.approx(1e3 / row["output_throughput_tok_s"])
+    (unknown,) = one_run(streams.GOLDEN)["throughput"].to_dicts()
+    assert unknown["rented_usd_per_million_tokens"] is None
 
 
 def test_offline_the_window_lies_between_the_first_request_and_the_last_end():
