@@ -1,4 +1,4 @@
-"""One row a night and hosted target: what its requests cost, by the provider's own count of tokens."""
+"""One row a night, hosted target and price: what its requests cost, by the provider's own count of tokens."""
 
 import polars as pl
 
@@ -8,7 +8,7 @@ INPUTS = ("trace", "requests")
 
 COLUMNS = {
     "night": "UTC date on which the night began",
-    "target": "Endpoint under test, as named in the plan. Key with night",
+    "target": "Endpoint under test, as named in the plan; a row for each price that it had in the night",
     "provider": "Who runs the endpoint",
     "model": "Model of the plan",
     "family": "Models that one chart compares",
