@@ -47,8 +47,8 @@ class Night(_Stanza, frozen=True, kw_only=True):
     `max_usd` is never passed: before each request the most that it can cost is set aside. `retries`: how often a
     request that was refused with 429 or 503 is sent anew, after the wait that the server asks for; no wait is
     longer than `retry_wait_max_s`. `hardware_hz`: samples a second of power, clocks and temperature while an engine
-    of ours is measured (0: none). `calibration_tok_s` and `calibration_tokens`: the streams that the recorder is
-    calibrated on (no tokens: it is not).
+    of ours is measured (0: none). `calibration_tokens`: the most that a stream has which the recorder is
+    calibrated on (none: it is not); `calibration_tok_s`: its rate where no run has shown one (`collect.flow`).
     """
 
     cron: str

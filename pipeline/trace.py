@@ -145,7 +145,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """All that is known of a run beside its reads. `outcome`: finished, interrupted, failed, stopped or refused.
 
     `requests_recorded` were kept, warm-up included; `requests_lost` were begun and never finished.
-    `concurrency`: requests in flight, at most. `load`: scenario and workload as planned. `clock`: how the kernel's
+    `concurrency`: requests in flight, at most. `load`: scenario and workload as planned, and as `flow` what came
+    through: reads a second of a stream, most requests in flight. `clock`: how the kernel's
     stamps were mapped to the monotonic clock. `hardware`: the machine of an engine of ours, and its sampling.
     """
 
@@ -180,7 +181,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 class Calibration(msgspec.Struct, frozen=True, kw_only=True):
     """The recorder held against the truth server once, before or after a round. `error`: why it could not be.
 
-    `recorder`: the machine that was calibrated, as in `host` of a manifest.
+    `recorder`: the machine that was calibrated, as in `host` of a manifest. `concurrency` streams at once of
+    `tok_s` each; `rate_req_s`: arrivals a second where it speaks for an open loop.
     """
 
     schema_version: int
@@ -191,6 +193,7 @@ class Calibration(msgspec.Struct, frozen=True, kw_only=True):
     measured_at: str
     concurrency: int
     tok_s: float
+    rate_req_s: float | None = None
     found: dict[str, Any] | None
     error: str | None
 

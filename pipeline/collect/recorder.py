@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import MutableSequence
+from collections.abc import MutableSequence, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -77,6 +77,8 @@ class Trace:
 
     request: dict[str, Any]
     reads: Reads
+    reads_s: float | None = None
+    """Reads a second from the second read on: the first may come before the target is ready. Null below three."""
 
     @property
     def status(self) -> int | None:
@@ -170,13 +172,19 @@ def _trace(job: Job, facts: dict[str, Any], recording: Recording) -> Trace:
         "body_bytes": recording.body_bytes,
         "clock_source": recording.clock_source,
     }
+    reads_s = _reads_s(recording.stamps_ns)
     at, user = (_packed(stamps, sent or 0) for stamps in (recording.stamps_ns, recording.user_ns))
     wire = _packed(recording.wire_bytes, 0)
     payloads, recording.payloads = recording.payloads, []  # handed over: parser and recording hold each other
     kept = redaction.payloads(payloads, job.key)
     if kept is not payloads:
         request["error"] = "; ".join(filter(None, [request["error"], redaction.NOTE]))
-    return Trace(request, Reads(at, user, wire, kept))
+    return Trace(request, Reads(at, user, wire, kept), reads_s)
+
+
+def _reads_s(stamps_ns: Sequence[int]) -> float | None:
+    span_ns = stamps_ns[-1] - stamps_ns[1] if len(stamps_ns) > 2 else 0
+    return (len(stamps_ns) - 2) * 1e9 / span_ns if span_ns > 0 else None
 
 
 def _packed(numbers: MutableSequence[int], origin: int) -> bytes:

@@ -33,8 +33,9 @@ COLUMNS = {
     "round": "Pass over all targets within the night, from 1",
     "moment": "before or after the round",
     "measured_at": "Wall clock, UTC",
-    "concurrency": "Streams at once, as in the scenario that this speaks for",
-    "tok_s": "Tokens per second of each stream",
+    "concurrency": "Streams at once, as in the scenario that this speaks for; of an open loop about what came",
+    "tok_s": "Tokens per second of each stream, about as fast as the runs that this speaks for were read",
+    "rate_req_s": "Arrivals per second of the open loop that this speaks for; null in a closed one",
     **_FOUND,
     "error": "Why the recorder could not be calibrated",
 }
