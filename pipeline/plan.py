@@ -49,6 +49,7 @@ class Night(_Stanza, frozen=True, kw_only=True):
     longer than `retry_wait_max_s`. `hardware_hz`: samples a second of power, clocks and temperature while an engine
     of ours is measured (0: none). `calibration_tokens`: the most that a stream has which the recorder is
     calibrated on (none: it is not); `calibration_tok_s`: its rate where no run has shown one (`collect.flow`).
+    `response_max_mib`: a body longer than this is cut off there; it goes to disk while it comes.
     """
 
     cron: str
@@ -61,6 +62,7 @@ class Night(_Stanza, frozen=True, kw_only=True):
     hardware_hz: Annotated[float, msgspec.Meta(ge=0)]
     calibration_tok_s: Annotated[float, msgspec.Meta(gt=0)]
     calibration_tokens: Annotated[int, msgspec.Meta(ge=0)]
+    response_max_mib: Count = 1024
 
 
 class Retention(_Stanza, frozen=True, kw_only=True):

@@ -144,7 +144,8 @@ class File(msgspec.Struct, frozen=True):
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """All that is known of a run beside its reads. `outcome`: finished, interrupted, failed, stopped or refused.
 
-    `requests_recorded` were kept, warm-up included; `requests_lost` were begun and never finished.
+    `requests_recorded` were kept, warm-up included; `requests_lost` were begun, and nothing of them is kept. A long
+    request that was under way when the process ended is kept up to its last segment, as `cancelled`.
     `concurrency`: requests in flight, at most. `load`: scenario and workload as planned, and as `flow` what came
     through: reads a second of a stream, most requests in flight. `clock`: how the kernel's
     stamps were mapped to the monotonic clock. `hardware`: the machine of an engine of ours, and its sampling.

@@ -105,7 +105,7 @@ class _Sending:
             if attempt > 1 or not isinstance(self.job.scenario, Open):
                 scheduled_ns = time.monotonic_ns()  # a closed loop's request is due when it may be sent
             self.store.begin(request_id(self.job.run, index, attempt))
-            taken = await record(self.transport, self.job, index, scheduled_ns, attempt)
+            taken = await record(self.transport, self.job, index, scheduled_ns, attempt, keep=self.store.keep)
             self._keep(taken)
             wait_s = retry.wait_s(taken.status, taken.headers, attempt)
             if wait_s is None or wait_s > night.retry_wait_max_s or attempt > night.retries:

@@ -36,7 +36,7 @@ COLUMNS = {
     "requests_planned": "Requests to be measured",
     "warmup_planned": "Requests sent first and left out of every metric",
     "requests_recorded": "Requests whose trace was kept, warm-up included",
-    "requests_lost": "Requests begun and never finished, in flight when the process ended; null where not known",
+    "requests_lost": "Requests in flight when the process ended of which nothing is kept; null where not known",
     "outcome": "finished, interrupted (the process ended first), failed (the engine did not start), stopped (by "
     "budget or limits) or refused (by the endpoint, for good)",
     "error": "Why it did not finish; where the endpoint refused, in its words",

@@ -223,12 +223,11 @@ def night(tmp_path_factory, certificate):
     """A run with every case in it, as the tables see it: traces, events, requests."""
     folder = tmp_path_factory.mktemp("faults")
     store = RunStore(folder, streams.manifest(f"{streams.NIGHT}.t.w.s.r01"))
-    with ExitStack() as servers, pytest.MonkeyPatch.context() as patched:
-        patched.setattr("pipeline.collect.transport.framing.BODY_LIMIT", BODY_LIMIT)
+    with ExitStack() as servers:
         truth = servers.enter_context(child.serving())
         jobs = []
         for case in CASES.values():
-            this = plan.load(plans.write(folder, timeout_s=case.timeout_s))
+            this = plan.load(plans.write(folder, timeout_s=case.timeout_s, response_max_mib=BODY_LIMIT // 2**20))
             (run,) = plan.runs(this, streams.NIGHT, ["t"], [1])
             url = address(case, truth, certificate, servers) + "/chat/completions"
             jobs.append((Job(this, run, url, None, 0, 0), case))

@@ -2,7 +2,7 @@
 
 import httptools
 
-from pipeline.collect.transport.recording import BODY_LIMIT, HEAD_LIMIT, Recording
+from pipeline.collect.transport.recording import HEAD_LIMIT, Recording
 
 _HEAD_END = b"\r\n\r\n"
 
@@ -57,7 +57,7 @@ class Response:
             return
         self.recording.status = self._parser.get_status_code()
         self.has_headers = self.is_steady = self.recording.status >= 200
-        self._head_ended_in = len(self.recording.payloads)
+        self._head_ended_in = self._reads_before
 
     def on_message_complete(self) -> None:
         """Note the end."""
@@ -71,7 +71,7 @@ class Response:
             self.recording.headers.clear()
 
     def feed(self, data: bytes) -> bool:
-        """Take one read apart and keep its part of the body; True where no other read is wanted.
+        """Take one read apart and keep its part of the body; True where there is something to see to behind it.
 
         Raises `httptools.HttpParserError`.
         """
@@ -86,7 +86,7 @@ class Response:
             pieces.clear()
         recording.payloads.append(payload)
         recording.body_bytes += len(payload)
-        return recording.body_bytes > BODY_LIMIT
+        return recording.body_bytes > recording.look_at_bytes
 
     def _feed_edge(self, data: bytes) -> bool:
         """The same for a read that ended inside the head, or with the response."""
@@ -102,10 +102,15 @@ class Response:
         self.recording.body_bytes += len(payload)
 
     @property
+    def _reads_before(self) -> int:
+        """Reads before the one that is being taken apart."""
+        return self.recording.reads_taken + len(self.recording.payloads)
+
+    @property
     def excess(self) -> str | None:
         """What there was too much of, if anything."""
-        if self.recording.body_bytes > BODY_LIMIT:
-            return f"body longer than {BODY_LIMIT} bytes"
+        if self.recording.body_bytes > self.recording.body_limit:
+            return f"body longer than {self.recording.body_limit} bytes"
         if self.recording.head_bytes > HEAD_LIMIT:
             return f"headers longer than {HEAD_LIMIT} bytes"
         return None
@@ -115,7 +120,7 @@ class Response:
 
         A head that was read to its end is left out, as it is of any other read.
         """
-        ends_head = self._head_ended_in == len(self.recording.payloads)
+        ends_head = self._head_ended_in == self._reads_before
         at = data.find(_HEAD_END) + len(_HEAD_END) if ends_head else 0
         pieces = self._pieces[: self._own] if self.is_over else self._pieces
         for piece in pieces:
