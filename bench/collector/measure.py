@@ -167,6 +167,7 @@ def _figures(seen: Seen, streams: list[Stream]) -> dict[str, Any]:
         "cpu_us": seen.cpu_ns / 1e3,
         "cpu_us_per_read": seen.cpu_ns / 1e3 / found["reads"],
         "cpu_share": seen.cpu_ns / seen.wall_ns,
+        "cpu_wait_share": _over(seen.waited_ns, seen.wall_ns),
         "events_per_s": found["events"] / span_s,
         "reads_per_s": found["reads"] / span_s,
         "memory_bytes_per_read": _over(seen.memory_bytes, found["reads"]) if is_memory_known else None,
