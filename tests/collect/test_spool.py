@@ -6,6 +6,8 @@ import subprocess
 import sys
 import time
 
+import duckdb
+import polars as pl
 import pytest
 import uvloop
 
@@ -16,8 +18,12 @@ from pipeline.collect.redaction import MASK, NOTE
 from pipeline.collect.store import RunStore, StoreError, recover
 from pipeline.collect.transport import StampedTransport, recording
 from pipeline.collect.truth import chat, child
+from pipeline.tables import events as event_table
+from pipeline.tables import requests as request_table
+from pipeline.tables.recorded import Recorded
 from tests import plans, streams
 from tests.collect.disks import Disk, full
+from tests.collect.test_faults import critical_rules
 from tests.servers import HELLO, serving
 
 ROOT = plan.DEFAULT.parent.parent
@@ -212,6 +218,31 @@ def test_kill_9_in_the_middle_of_a_response_leaves_its_whole_segments(layout, tm
     assert requests.select("outcome", "read_count", "body_bytes", "http_status").rows() == [
         ("cancelled", reads.height, len(body), 200)
     ]
+
+
+def test_a_request_that_a_kill_cut_is_cancelled_and_breaks_no_rule_that_holds_the_night_back(
+    layout, tmp_path, truth
+):
+    one = job(tmp_path, truth.url)
+    run = RunStore(layout.traces, streams.manifest(one.run.id, outcome="running"))
+
+    async def killed():
+        async with Asking({"kind": "flood", "tokens": 20_000, "per_write": 4}) as transport:
+            await record(transport, one, 0, 0, keep=run.keep)
+
+    run.begin(f"{one.run.id}/0000")
+    uvloop.run(killed())  # the end is not written
+    recover(layout.traces)
+    recorded = Recorded.load(layout.traces, streams.NIGHT)
+    found = event_table.build(recorded)
+    rows = request_table.build(recorded, found)
+    assert rows.select("status", "has_metrics").rows() == [("cancelled", False)]
+    assert rows["token_event_count"].item() > 5000
+    with duckdb.connect() as warehouse:
+        warehouse.register("events", found)
+        warehouse.register("requests", rows.with_columns(model_echoed_as=pl.lit("truth")))
+        broken = {name: warehouse.sql(text).fetchall() for name, text in critical_rules()}
+    assert {name: rows for name, rows in broken.items() if rows} == {}
 
 
 def _segments(layout):
