@@ -9,6 +9,9 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
+from shutil import which
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import httpx
@@ -19,7 +22,7 @@ from numpy.typing import NDArray
 from pipeline.collect.flow import Load
 from pipeline.collect.load import opened
 from pipeline.collect.transport import Recording, StampedTransport, post
-from pipeline.collect.truth.child import Certificate, Truth, serving
+from pipeline.collect.truth.child import Truth, certified, serving
 from pipeline.collect.truth.log import Log
 from pipeline.collect.truth.scripts import Constant
 from pipeline.errors import TokenclockError
@@ -217,28 +220,30 @@ async def measured(
     return {"clock_source": "+".join(sources), **summarised(streams), **cost.summarised()}
 
 
-async def calibrate(
-    load: Load, most_tokens: int, *, align: bool = True, certificate: Certificate | None = None
-) -> dict[str, Any]:
+async def calibrate(load: Load, most_tokens: int, *, align: bool = True) -> dict[str, Any]:
     """Record the truth server at a load, with at most so many tokens a stream; one row of the calibration table.
 
-    Connections are warm: a short stream on each goes before.
+    Connections are warm: a short stream on each goes before. Where no certificate can be made for want of the
+    `openssl` command, TLS is left out, and `is_tls` says so.
     """
     script = _json(Constant(tokens=load.tokens(most_tokens), tok_s=load.tok_s, align=align))
-    serving_truth = serving(certificate)
-    truth = await asyncio.to_thread(serving_truth.__enter__)
-    try:
-        async with StampedTransport(truth.trust) as transport:
-            await measured(transport, truth, _json(WARM_UP), [0] * load.concurrency)
-            row = await measured(transport, truth, script, load.starts_ns())
-    finally:
-        await asyncio.to_thread(serving_truth.__exit__, None, None, None)
+    with TemporaryDirectory() as folder:
+        is_tls = load.is_tls and which("openssl") is not None
+        certificate = await asyncio.to_thread(certified, Path(folder)) if is_tls else None
+        serving_truth = serving(certificate)
+        truth = await asyncio.to_thread(serving_truth.__enter__)
+        try:
+            async with StampedTransport(truth.trust) as transport:
+                await measured(transport, truth, _json(WARM_UP), [0] * load.concurrency)
+                row = await measured(transport, truth, script, load.starts_ns())
+        finally:
+            await asyncio.to_thread(serving_truth.__exit__, None, None, None)
     return {
         "concurrency": load.concurrency,
         "tok_s": load.tok_s,
         "rate_req_s": load.rate_req_s,
         "is_aligned": align,
-        "is_tls": certificate is not None,
+        "is_tls": is_tls,
         "scheduling": truth.scheduling,
         **row,
     }

@@ -14,6 +14,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from pipeline import plan as plans
 from pipeline import trace
 from pipeline.plan import Open, Plan, Run
 
@@ -37,15 +38,19 @@ EVENTS = 100
 
 @dataclass(frozen=True)
 class Load:
-    """What the recorder is calibrated at: so many streams at once, so fast; of an open loop, arriving at a rate."""
+    """What the recorder is calibrated at: so many streams at once, so fast; of an open loop, arriving at a rate.
+
+    `is_tls`: through TLS, as the target is reached.
+    """
 
     concurrency: int
     tok_s: float
     rate_req_s: float | None = None
+    is_tls: bool = False
 
     def __str__(self) -> str:
         arriving = "" if self.rate_req_s is None else f", arriving at {self.rate_req_s:g} a second"
-        return f"{self.concurrency} streams of {self.tok_s:g} tok/s{arriving}"
+        return f"{self.concurrency} streams of {self.tok_s:g} tok/s{arriving}{', TLS' * self.is_tls}"
 
     @property
     def span_s(self) -> float:
@@ -98,7 +103,7 @@ def loads(plan: Plan, runs: Iterable[Run], recorded: Iterable[trace.Manifest]) -
     """The loads that stand for these runs, each once. `recorded`: older runs first."""
     known = {_key(one): one.load[FLOW] for one in recorded if one.load and FLOW in one.load}
     found = {_load(plan, run, known.get((run.target, run.workload, run.scenario), {})) for run in runs}
-    return sorted(found, key=lambda one: (one.concurrency, one.tok_s, one.rate_req_s or 0.0))
+    return sorted(found, key=lambda one: (one.concurrency, one.tok_s, one.rate_req_s or 0.0, one.is_tls))
 
 
 def _key(one: trace.Manifest) -> tuple[str, str, str]:
@@ -117,7 +122,8 @@ def _load(plan: Plan, run: Run, flow: Mapping[str, Any]) -> Load:
         _rung(flow["stream_reads_s"], RATE_TOK_S) if flow.get("stream_reads_s") else plan.night.calibration_tok_s
     )
     too_fast = max(0, math.ceil(math.log2(tok_s * concurrency / MOST_READS_S)))
-    return Load(int(concurrency), max(tok_s / 2**too_fast, SLOWEST_TOK_S), rate_req_s)
+    is_tls = (plans.base_url(plan, plan.targets[run.target]) or "").startswith("https:")
+    return Load(int(concurrency), max(tok_s / 2**too_fast, SLOWEST_TOK_S), rate_req_s, is_tls)
 
 
 def _rung(value: float, unit: float) -> float:

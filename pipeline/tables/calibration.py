@@ -10,6 +10,7 @@ from pipeline.trace import Calibration
 INPUTS = ("trace",)
 
 _FOUND = {
+    "is_tls": "Through TLS, as the targets that this speaks for are reached",
     "clock_source": "What stamped the reads: kernel, user (this process), or both",
     "scheduling": "Priority of the truth server's process",
     "streams": "Streams recorded at once",
@@ -45,6 +46,7 @@ _SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     **dict.fromkeys(COLUMNS, pl.Float64),
     **dict.fromkeys(_TEXT, pl.String),
     "night": pl.Date,
+    "is_tls": pl.Boolean,
     **dict.fromkeys(("round", "concurrency"), pl.Int32),
     **dict.fromkeys(("streams", "events", "reads"), pl.Int64),
 }

@@ -20,6 +20,7 @@ COLUMNS = {
     "stream_reads_s": "Socket reads a second of a stream, median over its runs; null in traces that do not say",
     "calibrated_streams": "Streams at once of the calibrations that speak for it",
     "calibrated_tok_s": "Tokens per second of each of these streams: of the rates calibrated, the nearest",
+    "is_calibrated_over_tls": "These streams came through TLS, as the target's do where it has it",
     "instrument_error_ms": "p99 of the stamp error at this load, median over the night's calibrations",
     "error_share": "instrument_error_ms / figure_ms; null without a calibration",
 }
@@ -52,26 +53,34 @@ def build(
 
 def _flows(runs: pl.DataFrame) -> pl.DataFrame:
     """What came through the runs behind a figure."""
-    return runs.group_by(SERIES).agg(pl.col("stream_reads_s").median(), pl.col("in_flight").max())
+    return runs.group_by(SERIES).agg(
+        pl.col("stream_reads_s").median(), pl.col("in_flight").max(), pl.col("is_tls").any()
+    )
 
 
 def _nearest(figures: pl.DataFrame, calibration: pl.DataFrame) -> pl.DataFrame:
     """Of the calibrations that can speak for a figure, those at the nearest load: the median of their errors.
 
     They are of the same machine and as many streams; those for an open loop are of the same arrivals, with about as
-    many streams as there were. Where no run noted its rate, or no calibration its arrivals, all are equally near.
+    many streams as there were. Those through TLS speak for targets that have it. Where there are none of the same
+    arrivals, or of the same security, the others speak; where no run noted its rate, all are equally near.
     """
     is_closed = pl.col("calibrated_req_s").is_null()
     is_of_its_arrivals = (pl.col("calibrated_req_s") == pl.col("rate_req_s")).fill_null(value=False)
     is_of_its_streams = is_closed & (pl.col("calibrated_streams") == pl.col("concurrency"))
+    is_as_secure = pl.col("is_calibrated_over_tls") == pl.col("is_tls").fill_null(value=False)
     far = _ratio("calibrated_tok_s", "stream_reads_s") + _ratio("calibrated_streams", "in_flight") * ~is_closed
     return (
         figures.join(_told(calibration), on="recorder")
         .filter(is_of_its_arrivals | is_of_its_streams)
         .filter(is_of_its_arrivals | ~is_of_its_arrivals.any().over(KEYS))
+        .filter(is_as_secure | ~is_as_secure.any().over(KEYS))
         .filter(far == far.min().over(KEYS))
         .group_by(KEYS)
-        .agg(pl.col("calibrated_streams").max(), pl.col("calibrated_tok_s", "instrument_error_ms").median())
+        .agg(
+            pl.col("calibrated_streams", "is_calibrated_over_tls").max(),
+            pl.col("calibrated_tok_s", "instrument_error_ms").median(),
+        )
     )
 
 
@@ -83,6 +92,7 @@ def _told(calibration: pl.DataFrame) -> pl.DataFrame:
         calibrated_streams="concurrency",
         calibrated_tok_s="tok_s",
         calibrated_req_s="rate_req_s",
+        is_calibrated_over_tls=pl.col("is_tls").fill_null(value=False),
     )
 
 

@@ -84,6 +84,17 @@ def test_a_calibration_runs_on_the_standard_event_loop_too():
     assert asyncio.run(calibrate.calibrate(Load(1, 800.0), 5))["events"] == 9
 
 
+def test_a_target_that_is_reached_through_tls_is_calibrated_through_tls():
+    row = uvloop.run(calibrate.calibrate(Load(4, 400.0, is_tls=True), 40))
+    assert (row["is_tls"], row["streams"], row["events"]) == (True, 4, 4 * 44)
+    assert 0 <= row["stamp_error_p50_ns"] <= row["stamp_error_p99_ns"]
+
+
+def test_where_no_certificate_can_be_made_tls_is_left_out_and_said(monkeypatch):
+    monkeypatch.setattr(calibrate, "which", lambda _: None)
+    assert uvloop.run(calibrate.calibrate(Load(1, 400.0, is_tls=True), 5))["is_tls"] is False
+
+
 def test_an_open_loop_is_calibrated_with_streams_that_arrive_at_its_rate():
     load = Load(4, 200.0, rate_req_s=40.0)
     row = uvloop.run(calibrate.calibrate(load, 100))

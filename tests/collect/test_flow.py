@@ -63,6 +63,10 @@ def test_runs_of_one_load_are_calibrated_once(tmp_path):
     assert flow.loads(this, runs, told) == [Load(1, 50.0), Load(1, 200.0)]
 
 
+def test_a_target_behind_tls_is_calibrated_through_it(tmp_path):
+    assert due(tmp_path, url="https://provider.test/v1") == [Load(1, 500.0, is_tls=True)]
+
+
 def test_an_open_loop_is_calibrated_with_about_as_many_streams_as_came(tmp_path):
     assert due(tmp_path, load=OPEN) == [Load(64, 500.0, 2.0)]
     assert due(tmp_path, ran(50.0, in_flight=7), load=OPEN) == [Load(8, 50.0, 2.0)]

@@ -19,7 +19,7 @@ def calibration(error_ns, minute=0, recorder="here", concurrency=1, **load):
     )  # fmt: skip
 
 
-def judged(taken, **load):
+def judged(taken, url=None, **load):
     """The golden stream's TTFT beside these calibrations, its run of that load."""
     night = replace(streams.one(streams.GOLDEN), calibrations=taken)
     (run,) = night.manifests
@@ -27,7 +27,8 @@ def judged(taken, **load):
         "scenario": {"kind": "open" if "rate_req_s" in load else "closed", **load},
         "flow": load.pop("flow", {}),
     }
-    changed = msgspec.structs.replace(run, concurrency=load.get("max_in_flight", 1), load=told)
+    target = msgspec.structs.replace(run.target, url=url)
+    changed = msgspec.structs.replace(run, target=target, concurrency=load.get("max_in_flight", 1), load=told)
     made = build(replace(night, manifests=[changed]))["instrument"]
     (row,) = made.filter(metric="ttft_ms").to_dicts()
     return row
@@ -89,6 +90,15 @@ def test_an_open_loop_has_the_error_of_its_arrivals_with_about_as_many_streams()
     row = judged(taken, **load)
     assert (row["instrument_error_ms"], row["calibrated_streams"]) == (1, 8)
     assert judged(taken[2:], **load)["instrument_error_ms"] == 4  # of a night whose calibrations say no arrivals
+
+
+@pytest.mark.parametrize(("url", "error_ms"), [("http://x/v1", 1), ("https://x/v1", 2), (None, 1)])
+def test_a_target_has_the_error_of_calibrations_through_tls_where_it_is_reached_so(url, error_ms):
+    plain, sealed = calibration(1e6), calibration(2e6, 1)
+    sealed.found["is_tls"] = True
+    row = judged([plain, sealed], url=url)
+    assert (row["instrument_error_ms"], row["is_calibrated_over_tls"]) == (error_ms, error_ms == 2)
+    assert judged([plain], url=url)["instrument_error_ms"] == 1
 
 
 def test_a_closed_loop_is_not_judged_by_arrivals():
