@@ -105,6 +105,7 @@ CASES = {
     **{f"{code} with JSON": refusal(code) for code in (400, 401, 404, 500, 503)},
     "429 with Retry-After": refusal(429, retry_after_s=0.5),
     "502 with a page": refusal(502, form="html"),
+    "403 with a page": refusal(403, form="html"),
     "a redirect": refusal(302, location="http://127.0.0.1:9/"),
     "500, cut": Case("http_error", [b"HTTP/1.1 500 no\r\ncontent-length: 9\r\n\r\nno", 0.1, None],
                      outcome="broken_off"),
