@@ -73,6 +73,8 @@ CASES = {
     "a header that is none": Case("connection_error", [b"HTTP/1.1 200 OK\r\nno colon\r\n\r\n", None],
                                   kept="beginning", outcome="bad_framing"),
     "oversized headers": Case(script=fault("oversized_headers", bytes=2**19), outcome="over_limit", **NO_ANSWER),
+    "another protocol": Case("http_error", [b"HTTP/1.1 101 Switching Protocols\r\nupgrade: h2c\r\n"
+                             b"connection: upgrade\r\n\r\n" + TOKEN, None], outcome="bad_framing"),
     "never a byte": Case("timeout", fault("never_a_byte"), 0, "none", "timed_out", IMPATIENT_S),
     "headers and no more": Case("timeout", [chunked()[0], 30.0], 0, "none", "timed_out", IMPATIENT_S),
     "stalls": Case("timeout", fault("stall"), 3, "all", "timed_out", IMPATIENT_S),

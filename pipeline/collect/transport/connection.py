@@ -182,6 +182,10 @@ class Connection:
             response.keep(response.broken(data))
             self._finish("bad_framing", f"not HTTP/1.1 as announced: {error}")
             return
+        except httptools.HttpParserUpgrade:
+            response.keep(response.broken(data))
+            self._finish("bad_framing", "the server switched to another protocol, for which nobody asked")
+            return
         if is_edge:
             if response.is_over:
                 self._finish("ended")

@@ -73,7 +73,7 @@ class Response:
     def feed(self, data: bytes) -> bool:
         """Take one read apart and keep its part of the body; True where there is something to see to behind it.
 
-        Raises `httptools.HttpParserError`.
+        Raises `httptools.HttpParserError` and `httptools.HttpParserUpgrade`.
         """
         pieces, recording = self._pieces, self.recording
         self._feed(data)
