@@ -16,6 +16,8 @@ class Response:
     __slots__ = (
         "_feed",
         "_head_ended_in",
+        "_head_tail",
+        "_heads_ended",
         "_own",
         "_parser",
         "_pieces",
@@ -34,6 +36,8 @@ class Response:
         self._pieces: list[bytes] = []
         self._own = 0  # pieces that came before the response was over
         self._head_ended_in = -1
+        self._heads_ended = 0  # in that read: interim ones are among them
+        self._head_tail = b""  # what reads before it held of the mark at a head's end
         self.on_body = self._pieces.append  # a callback too, without a frame of its own
         self._parser = httptools.HttpResponseParser(self)
         self._feed = self._parser.feed_data
@@ -57,6 +61,7 @@ class Response:
             return
         self.recording.status = self._parser.get_status_code()
         self.has_headers = self.is_steady = self.recording.status >= 200
+        self._heads_ended = self._heads_ended + 1 if self._head_ended_in == self._reads_before else 1
         self._head_ended_in = self._reads_before
 
     def on_message_complete(self) -> None:
@@ -94,6 +99,7 @@ class Response:
         self._pieces.clear()
         if not self.has_headers:
             self.recording.head_bytes += len(data)
+            self._head_tail = (self._head_tail + data)[1 - len(_HEAD_END) :]
         return self.is_over or self.recording.head_bytes > HEAD_LIMIT
 
     def keep(self, payload: bytes) -> None:
@@ -120,9 +126,15 @@ class Response:
 
         A head that was read to its end is left out, as it is of any other read.
         """
-        ends_head = self._head_ended_in == self._reads_before
-        at = data.find(_HEAD_END) + len(_HEAD_END) if ends_head else 0
+        at = self._body_at(data) if self._head_ended_in == self._reads_before else 0
         pieces = self._pieces[: self._own] if self.is_over else self._pieces
         for piece in pieces:
             at = data.index(piece, at) + len(piece)
         return b"".join(pieces) + data[at:]
+
+    def _body_at(self, data: bytes) -> int:
+        """Where the body begins in a read that ended a head: the mark at its end may have begun in reads before."""
+        seen, at = self._head_tail + data, 0
+        for _ in range(self._heads_ended):
+            at = seen.index(_HEAD_END, at) + len(_HEAD_END)
+        return at - len(self._head_tail)
