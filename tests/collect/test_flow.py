@@ -108,3 +108,11 @@ def test_so_many_earlier_nights_are_asked(layout, known):
         RunStore(layout.traces, streams.manifest(f"n{day}", night=night)).close("finished")
     found = flow.before(layout.traces, streams.NIGHT)
     assert [one.night.day for one in found] == list(range(known + 1 - flow.NIGHTS, known + 1))
+
+
+def test_a_night_that_cannot_be_read_tells_no_rate_and_stops_no_collection(layout):
+    for day in (1, 2):
+        RunStore(layout.traces, streams.manifest(f"n{day}", night=streams.NIGHT.replace(day=day))).close("finished")
+    (broken,) = layout.traces.glob("night=2026-11-01/*/*/manifest.json")
+    broken.write_text("{")
+    assert [one.run_id for one in flow.before(layout.traces, streams.NIGHT)] == ["n2"]
