@@ -17,7 +17,9 @@ three numbers, framing. Of these httptools takes 0.2. One function without calls
 arrays 0.15; a parser callback that is `list.append` 0.1. Most of what is left of a read is the kernel's: an ACK
 for each (3 µs), which we leave as it is, because to delay it is to change what is measured (a server under
 Nagle's algorithm would wait for it). The kernel stamps a read with the time of its last segment: whoever reads
-late keeps the bytes and loses the times of all others.
+late keeps the bytes and loses the times of all others. Of the 170 µs that a
+request costs more than one of the bare protocol (256 × 50 tok/s, aligned), httpx's own objects take 26 (warm):
+they are the interface.
 
 64 requests started at once over TLS had errors of 5 to 23 ms (p99), which looked like handshakes. They are not:
 the connections are warm (of 1,920 requests none had a new one), and the errors come and go with the processor.
