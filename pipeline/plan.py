@@ -47,8 +47,9 @@ class Night(_Stanza, frozen=True, kw_only=True):
     `max_usd` is never passed: before each request the most that it can cost is set aside. `retries`: how often a
     request that was refused with 429 or 503 is sent anew, after the wait that the server asks for; no wait is
     longer than `retry_wait_max_s`. `hardware_hz`: samples a second of power, clocks and temperature while an engine
-    of ours is measured (0: none). `calibration_tok_s` and `calibration_tokens`: the streams that the recorder is
-    calibrated on (no tokens: it is not).
+    of ours is measured (0: none). `calibration_tokens`: the most that a stream has which the recorder is
+    calibrated on (none: it is not); `calibration_tok_s`: its rate where no run has shown one (`collect.flow`).
+    `response_max_mib`: a body longer than this is cut off there; it goes to disk while it comes.
     """
 
     cron: str
@@ -61,6 +62,7 @@ class Night(_Stanza, frozen=True, kw_only=True):
     hardware_hz: Annotated[float, msgspec.Meta(ge=0)]
     calibration_tok_s: Annotated[float, msgspec.Meta(gt=0)]
     calibration_tokens: Annotated[int, msgspec.Meta(ge=0)]
+    response_max_mib: Count = 1024
 
 
 class Retention(_Stanza, frozen=True, kw_only=True):

@@ -146,8 +146,10 @@ class File(msgspec.Struct, frozen=True):
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """All that is known of a run beside its reads. `outcome`: finished, interrupted, failed, stopped or refused.
 
-    `requests_recorded` were kept, warm-up included; `requests_lost` were begun and never finished.
-    `concurrency`: requests in flight, at most. `load`: scenario and workload as planned. `clock`: how the kernel's
+    `requests_recorded` were kept, warm-up included; `requests_lost` were begun, and nothing of them is kept. A long
+    request that was under way when the process ended is kept up to its last segment, as `cancelled`.
+    `concurrency`: requests in flight, at most. `load`: scenario and workload as planned, and as `flow` what came
+    through: reads a second of a stream, most requests in flight. `clock`: how the kernel's
     stamps were mapped to the monotonic clock. `hardware`: the machine of an engine of ours, and its sampling.
     """
 
@@ -182,7 +184,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 class Calibration(msgspec.Struct, frozen=True, kw_only=True):
     """The recorder held against the truth server once, before or after a round. `error`: why it could not be.
 
-    `recorder`: the machine that was calibrated, as in `host` of a manifest.
+    `recorder`: the machine that was calibrated, as in `host` of a manifest. `concurrency` streams at once of
+    `tok_s` each; `rate_req_s`: arrivals a second where it speaks for an open loop.
     """
 
     schema_version: int
@@ -193,6 +196,7 @@ class Calibration(msgspec.Struct, frozen=True, kw_only=True):
     measured_at: str
     concurrency: int
     tok_s: float
+    rate_req_s: float | None = None
     found: dict[str, Any] | None
     error: str | None
 

@@ -14,6 +14,7 @@ retry_wait_max_s = {retry_wait_max_s}
 hardware_hz = 0
 calibration_tok_s = 500.0
 calibration_tokens = {calibration_tokens}
+response_max_mib = {response_max_mib}
 
 [families.f]
 title = "F"
@@ -65,6 +66,7 @@ DEFAULTS = {
     "warmup": 1,
     "timeout_s": 5.0,
     "calibration_tokens": 0,
+    "response_max_mib": 64,
     "retries": 0,
     "retry_wait_max_s": 2.0,
 }

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from pipeline import trace
-from pipeline.collect.recorder import Reads
+from pipeline.collect.reads import Reads
 from pipeline.tables.recorded import Recorded
 
 NIGHT = date(2026, 11, 24)

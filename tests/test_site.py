@@ -99,7 +99,7 @@ def test_the_instruments_error_stands_beside_the_figures(layout):
     publish.publish_warehouse(layout)
     said = words(publish.publish_site(layout))
     assert "± 0.021 instrument" in said
-    assert "1 1 kernel 9.0 21.0" in said
+    assert "1 200.0 – 1 kernel 9.0 21.0" in said
 
 
 @pytest.mark.usefixtures("unaudited")

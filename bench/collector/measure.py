@@ -18,7 +18,7 @@ from bench.collector.cells import Cell
 from bench.collector.clients._job import Job, Seen, Taken
 from pipeline.collect.calibrate import Stream, matched, summarised
 from pipeline.collect.transport import Recording
-from pipeline.collect.truth.child import Certificate, Truth, serving
+from pipeline.collect.truth.child import Certificate, Truth, TruthServerError, certified, serving
 from pipeline.collect.truth.log import Log
 from pipeline.errors import TokenclockError
 
@@ -90,18 +90,11 @@ def check_real_time() -> None:
 
 
 def certificate(folder: Path) -> Certificate:
-    """A certificate for localhost that nobody vouches for, made by the `openssl` command."""
-    made = Certificate(folder / "certificate.pem", folder / "key.pem")
-    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-    command += ["-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
-    command += ["-keyout", str(made.key), "-out", str(made.certificate)]
+    """A certificate for localhost; raises where none can be made."""
     try:
-        subprocess.run(command, check=True, capture_output=True)
-    except (OSError, subprocess.CalledProcessError) as error:
-        raise CannotMeasureError(
-            f"TLS: the openssl command makes no certificate ({error}); install it, or use --tls none"
-        ) from error
-    return made
+        return certified(folder)
+    except TruthServerError as error:
+        raise CannotMeasureError(f"TLS: {error}, or use --tls none") from error
 
 
 def measured(client: str, cell: Cell, at: Place) -> dict[str, Any]:
@@ -167,6 +160,7 @@ def _figures(seen: Seen, streams: list[Stream]) -> dict[str, Any]:
         "cpu_us": seen.cpu_ns / 1e3,
         "cpu_us_per_read": seen.cpu_ns / 1e3 / found["reads"],
         "cpu_share": seen.cpu_ns / seen.wall_ns,
+        "cpu_wait_share": _over(seen.waited_ns, seen.wall_ns),
         "events_per_s": found["events"] / span_s,
         "reads_per_s": found["reads"] / span_s,
         "memory_bytes_per_read": _over(seen.memory_bytes, found["reads"]) if is_memory_known else None,

@@ -6,27 +6,32 @@ on one machine and one clock; an error is what the kernel, the event loop and ou
 
 import asyncio
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from pathlib import Path
+from shutil import which
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import httpx
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.collect.flow import Load
+from pipeline.collect.load import opened
 from pipeline.collect.transport import Recording, StampedTransport, post
-from pipeline.collect.truth.child import Certificate, Truth, serving
+from pipeline.collect.truth.child import Truth, certified, serving
 from pipeline.collect.truth.log import Log
 from pipeline.collect.truth.scripts import Constant
 from pipeline.errors import TokenclockError
 
 Ints = NDArray[np.int64]
-T = TypeVar("T")
 
 FIRST_TOKEN = 1
 """In all scripts event 0 names the role and event 1 carries the first token."""
+WARM_UP = Constant(tokens=1, tok_s=100.0, align=True)
 LAG_EVERY_S = 0.01
 """Distance of the event loop's lag samples; loops count timers in milliseconds, so a lag does too."""
 
@@ -153,7 +158,7 @@ def _known(values: Sequence[int | None]) -> Ints:
 
 
 @dataclass
-class Load:
+class Cost:
     """What the recording costs its own process, between `start` and `stop`."""
 
     wall_ns: int = 0
@@ -191,56 +196,54 @@ async def recorded(
     return recording, called_ns
 
 
-async def _started_in_turn(streams: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
-    """Start streams one a turn of the event loop, as loads do, so that it can read between."""
-    async with asyncio.TaskGroup() as group:
-        tasks = []
-        for stream in streams:
-            tasks.append(group.create_task(stream))
-            await asyncio.sleep(0)
-    return [task.result() for task in tasks]
-
-
 async def measured(
-    transport: httpx.AsyncBaseTransport, truth: Truth, script: str, concurrency: int
+    transport: httpx.AsyncBaseTransport, truth: Truth, script: str, starts_ns: Sequence[int]
 ) -> dict[str, Any]:
-    """Record streams of one script at once, and say how wrong the recordings are."""
-    names = [f"{time.monotonic_ns()}-{number}" for number in range(concurrency)]
+    """Record streams of one script, each started so long after the first, and say how wrong the recordings are."""
+    names = [f"{time.monotonic_ns()}-{number}" for number in range(len(starts_ns))]
+    taken: dict[int, tuple[Recording, int]] = {}
+
+    async def start(index: int, _scheduled_ns: int) -> None:
+        taken[index] = await recorded(transport, truth, names[index], script)
+
     await asyncio.to_thread(truth.prepare, script)
-    load = Load()
-    sampling = asyncio.create_task(load.sample())
+    cost = Cost()
+    sampling = asyncio.create_task(cost.sample())
     try:
-        taken = await _started_in_turn([recorded(transport, truth, name, script) for name in names])
+        await opened(starts_ns, len(starts_ns), start)
     finally:
         sampling.cancel()
         await sampling
     logs = await asyncio.to_thread(truth.logs, names)
-    streams = [matched(recording, log, called) for (recording, called), log in zip(taken, logs, strict=True)]
-    sources = sorted({recording.clock_source for recording, _ in taken})
-    return {"clock_source": "+".join(sources), **summarised(streams), **load.summarised()}
+    streams = [matched(taken[index][0], log, taken[index][1]) for index, log in enumerate(logs)]
+    sources = sorted({recording.clock_source for recording, _ in taken.values()})
+    return {"clock_source": "+".join(sources), **summarised(streams), **cost.summarised()}
 
 
-async def calibrate(
-    concurrency: int, tok_s: float, tokens: int, *, align: bool = True, certificate: Certificate | None = None
-) -> dict[str, Any]:
-    """Record the truth server at a concurrency and a rate; one row of the calibration table.
+async def calibrate(load: Load, most_tokens: int, *, align: bool = True) -> dict[str, Any]:
+    """Record the truth server at a load, with at most so many tokens a stream; one row of the calibration table.
 
-    Connections are warm: a short stream on each goes before.
+    Connections are warm: a short stream on each goes before. Where no certificate can be made for want of the
+    `openssl` command, TLS is left out, and `is_tls` says so.
     """
-    script = _json(Constant(tokens=tokens, tok_s=tok_s, align=align))
-    serving_truth = serving(certificate)
-    truth = await asyncio.to_thread(serving_truth.__enter__)
-    try:
-        async with StampedTransport(truth.trust) as transport:
-            await measured(transport, truth, _json(Constant(tokens=1, tok_s=100.0, align=True)), concurrency)
-            row = await measured(transport, truth, script, concurrency)
-    finally:
-        await asyncio.to_thread(serving_truth.__exit__, None, None, None)
+    script = _json(Constant(tokens=load.tokens(most_tokens), tok_s=load.tok_s, align=align))
+    with TemporaryDirectory() as folder:
+        is_tls = load.is_tls and which("openssl") is not None
+        certificate = await asyncio.to_thread(certified, Path(folder)) if is_tls else None
+        serving_truth = serving(certificate)
+        truth = await asyncio.to_thread(serving_truth.__enter__)
+        try:
+            async with StampedTransport(truth.trust) as transport:
+                await measured(transport, truth, _json(WARM_UP), [0] * load.concurrency)
+                row = await measured(transport, truth, script, load.starts_ns())
+        finally:
+            await asyncio.to_thread(serving_truth.__exit__, None, None, None)
     return {
-        "concurrency": concurrency,
-        "tok_s": tok_s,
+        "concurrency": load.concurrency,
+        "tok_s": load.tok_s,
+        "rate_req_s": load.rate_req_s,
         "is_aligned": align,
-        "is_tls": certificate is not None,
+        "is_tls": is_tls,
         "scheduling": truth.scheduling,
         **row,
     }

@@ -5,6 +5,7 @@ process, a full disk or a failing one left behind costs that piece alone: readin
 """
 
 import struct
+import threading
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from typing import Any, BinaryIO
 
 import msgspec
 
-from pipeline.collect.recorder import Reads
+from pipeline.collect.reads import Reads
 
 _MARK = b"\xf5tc\n"
 _HEAD = struct.Struct(">4sII")  # mark, length and CRC-32 of the content; the head's own CRC-32 comes behind it
@@ -28,11 +29,20 @@ class Started(msgspec.Struct, frozen=True, tag="started", array_like=True):
     request_id: str
 
 
+class Segment(msgspec.Struct, frozen=True, tag="segment", array_like=True):
+    """Reads of a request that goes on, from `first_read` on; its row as it will be if nothing follows."""
+
+    request: dict[str, Any]
+    first_read: int
+    reads: Reads
+
+
 class Finished(msgspec.Struct, frozen=True, tag="finished", array_like=True):
-    """A request that is over, as a row of `trace.REQUESTS` and columns of `trace.READS`."""
+    """A request that is over, as a row of `trace.REQUESTS` and columns of `trace.READS`, from `first_read` on."""
 
     request: dict[str, Any]
     reads: Reads
+    first_read: int = 0
 
 
 class Closed(msgspec.Struct, frozen=True, tag="closed", array_like=True):
@@ -43,7 +53,7 @@ class Closed(msgspec.Struct, frozen=True, tag="closed", array_like=True):
     facts: dict[str, dict[str, Any]] = {}
 
 
-Record = Started | Finished | Closed
+Record = Started | Segment | Finished | Closed
 
 
 @dataclass(frozen=True)
@@ -55,22 +65,23 @@ class Damage:
 
 
 class Journal:
-    """A new journal, written by one process."""
+    """A new journal, written by one process; its threads take turns."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._size = 0
+        self._turn = threading.Lock()
 
     def append(self, record: Record) -> None:
         """Hand a record to the system: from then on a killed process loses nothing of it. Raises `OSError`."""
         content = msgspec.msgpack.encode(record)
         head = _HEAD.pack(_MARK, len(content), zlib.crc32(content))
-        with self._path.open("ab", buffering=0) as file:
+        with self._turn, self._path.open("ab", buffering=0) as file:
             if file.tell() > self._size:  # an append that failed left a piece of its record
                 file.truncate(self._size)
             for data in (head, _CHECK.pack(zlib.crc32(head)), content):
                 _write(file, data)
-        self._size += _HEAD_BYTES + len(content)
+            self._size += _HEAD_BYTES + len(content)
 
 
 def _write(file: BinaryIO, data: bytes) -> None:

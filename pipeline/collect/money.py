@@ -84,12 +84,19 @@ class Purse:
         return cost(price, self.most(run), request["sent_ns"] is not None, status, body)
 
     def remember(self, traces: Path) -> None:
-        """Take in what runs of the same night have spent before."""
-        requests, reads = trace.load(traces, self.night)
+        """Take in what runs of the same night have spent before, one at a time; free ones are not read."""
+        for one in trace.manifests(traces, self.night):
+            run = Run(self.night, one.target.name, one.workload, one.scenario, one.round)
+            is_planned = run.target in self.plan.targets and run.workload in self.plan.workloads
+            if is_planned and self.most(run) > 0:
+                self.spent[run.target] += self._cost_of_run(traces, run, one)
+
+    def _cost_of_run(self, traces: Path, run: Run, manifest: trace.Manifest) -> float:
+        requests, reads = trace.load_runs(traces, [manifest], reads=("request_id", "read_index", "payload"))
         bodies: dict[str, list[bytes]] = {}
         for request_id, payload in reads.select("request_id", "payload").iter_rows():
             bodies.setdefault(request_id, []).append(payload)
-        for request in requests.iter_rows(named=True):
-            run = Run(self.night, *(request[name] for name in ("target", "workload", "scenario", "round")))
-            if run.target in self.plan.targets and run.workload in self.plan.workloads:
-                self.spent[run.target] += self._cost(run, request, b"".join(bodies.get(request["request_id"], [])))
+        return sum(
+            self._cost(run, request, b"".join(bodies.get(request["request_id"], [])))
+            for request in requests.iter_rows(named=True)
+        )

@@ -19,7 +19,7 @@ from filelock import FileLock, Timeout
 
 from pipeline import ledger, trace
 from pipeline import plan as plans
-from pipeline.collect import engines, facts, host, loop, redaction, schedule, sweeping, until
+from pipeline.collect import engines, facts, flow, host, loop, redaction, schedule, sweeping, until
 from pipeline.collect.calibrate import calibrate
 from pipeline.collect.money import Purse
 from pipeline.collect.run import Endpoint, Progress, limiter, record_run
@@ -72,7 +72,8 @@ def collect(this: Collection, targets: list[str]) -> list[trace.Manifest]:
             tell(Step("recovered", 1, 1, said))
         take_census(this)
         recorded = [*trace.manifests(traces, this.night), *this.known]
-        return loop.run(_collect(this, schedule.due(this.plan, recorded, this.night, targets)))
+        due = schedule.due(this.plan, recorded, this.night, targets)
+        return loop.run(_collect(this, due, [*flow.before(traces, this.night), *recorded]))
 
 
 def refuse(this: Collection, targets: list[str]) -> None:
@@ -148,8 +149,8 @@ def _refuse_over_budget(this: Collection, targets: list[str]) -> None:
         )
 
 
-async def _collect(this: Collection, due: list[Run]) -> list[trace.Manifest]:
-    """Record round after round, the instrument calibrated before and after each."""
+async def _collect(this: Collection, due: list[Run], earlier: list[trace.Manifest]) -> list[trace.Manifest]:
+    """Record round after round, the instrument calibrated before and after each. `earlier`: runs of before."""
     progress = Progress(sum(schedule.size(this.plan, run) for run in due))
     purse = Purse(this.plan, this.night)
     purse.remember(this.layout.traces)
@@ -160,12 +161,12 @@ async def _collect(this: Collection, due: list[Run]) -> list[trace.Manifest]:
             continue
         if recorded:
             await asyncio.sleep(this.plan.night.round_pause_s)
-        await _calibrate(this, round_, "before", runs, progress)
+        await _calibrate(this, round_, "before", flow.loads(this.plan, runs, [*earlier, *recorded]), progress)
         for name, group in itertools.groupby(runs, key=lambda run: run.target):
             progress.say(f"{name}, round {round_}")
             recorded += await _record_target(this, list(group), purse, progress)
             this.pause()
-        await _calibrate(this, round_, "after", runs, progress)
+        await _calibrate(this, round_, "after", flow.loads(this.plan, runs, [*earlier, *recorded]), progress)
     return recorded
 
 
@@ -176,16 +177,18 @@ def _still_needed(plan: Plan, runs: list[Run], recorded: list[trace.Manifest], p
     return needed
 
 
-async def _calibrate(this: Collection, round_: int, moment: str, runs: list[Run], progress: Progress) -> None:
-    """Hold the recorder against the truth server, at as many streams as every scenario of the round has at most."""
+async def _calibrate(
+    this: Collection, round_: int, moment: str, loads: Sequence[flow.Load], progress: Progress
+) -> None:
+    """Hold the recorder against the truth server at the loads of a round."""
     night = this.plan.night
     if night.calibration_tokens == 0:
         return
-    for concurrency in sorted({this.plan.scenarios[run.scenario].most_in_flight for run in runs}):
-        progress.say(f"calibrating {moment} round {round_}, {concurrency} streams")
+    for load in loads:
+        progress.say(f"calibrating {moment} round {round_}, {load}")
         found, error = None, None
         try:
-            found = await calibrate(concurrency, night.calibration_tok_s, night.calibration_tokens)
+            found = await calibrate(load, night.calibration_tokens)
         except (TokenclockError, httpx.TransportError) as failure:  # an unknown error is shown, not a lost night
             error = str(failure)
         one = trace.Calibration(
@@ -195,8 +198,9 @@ async def _calibrate(this: Collection, round_: int, moment: str, runs: list[Run]
             round=round_,
             moment=moment,
             measured_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
-            concurrency=concurrency,
-            tok_s=night.calibration_tok_s,
+            concurrency=load.concurrency,
+            tok_s=load.tok_s,
+            rate_req_s=load.rate_req_s,
             found=found,
             error=error,
         )

@@ -2,17 +2,19 @@
 
 import asyncio
 import time
-from collections.abc import MutableSequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import httpx
 import msgspec
-import numpy as np
 
 from pipeline import __version__
 from pipeline.collect import asking, redaction
 from pipeline.collect import workload as prompts
+from pipeline.collect.reads import Reads, packed
+from pipeline.collect.spool import Keep, Spool
 from pipeline.collect.transport import Recording, RequestFailed, post
 from pipeline.plan import Plan, Run, Scenario, input_tokens
 
@@ -62,21 +64,19 @@ class Job:
         return input_tokens(workload) + workload.output_tokens
 
 
-class Reads(msgspec.Struct, frozen=True, array_like=True):
-    """The reads of one request as columns (of int64): an object a read would weigh more than most payloads."""
-
-    at_ns: bytes
-    user_ns: bytes
-    wire_bytes: bytes
-    payloads: list[bytes]
-
-
 @dataclass(frozen=True)
 class Trace:
-    """A finished request as a row of `trace.REQUESTS` and columns of `trace.READS`."""
+    """A finished request as a row of `trace.REQUESTS` and columns of `trace.READS`.
+
+    `reads` begin with `first_read`; what was before it is on disk already. `first_byte_ns`: of all reads.
+    """
 
     request: dict[str, Any]
     reads: Reads
+    first_read: int = 0
+    first_byte_ns: int | None = None
+    reads_s: float | None = None
+    """Reads a second from the second read on: the first may come before the target is ready. Null below three."""
 
     @property
     def status(self) -> int | None:
@@ -101,21 +101,21 @@ def build(job: Job, index: int, recording: Recording) -> httpx.Request:
 
 
 async def record(
-    transport: httpx.AsyncBaseTransport, job: Job, index: int, scheduled_ns: int, attempt: int = 1
+    transport: httpx.AsyncBaseTransport,
+    job: Job,
+    index: int,
+    scheduled_ns: int,
+    attempt: int = 1,
+    *,
+    keep: Keep | None = None,
 ) -> Trace:
     """Send request `index` of a run and keep everything that came back, however it ended.
 
-    Over the transport itself: a client would follow redirects, keep cookies, and take longer to start.
+    Over the transport itself: a client would follow redirects, keep cookies, and take longer to start. `keep` takes
+    the reads of a long response to disk while it goes on; without, they are held. Raises what `keep` ends with.
     """
-    recording = Recording()
+    recording = Recording(body_limit=job.plan.night.response_max_mib * 2**20)
     request = build(job, index, recording)
-    try:
-        async with asyncio.timeout(job.scenario.timeout_s):
-            await transport.handle_async_request(request)
-    except TimeoutError:
-        recording.outcome, recording.error = "timed_out", f"no end after {job.scenario.timeout_s:g} s"
-    except (httpx.ConnectError, RequestFailed):
-        pass  # the recording says how and why
     facts = {
         "request_id": request_id(job.run, index, attempt),
         "request_index": index,
@@ -125,7 +125,17 @@ async def record(
         "scheduled_ns": scheduled_ns - job.anchor_ns,
         "request_body": request.read(),
     }
-    return _trace(job, facts, recording)
+    spool = Spool(recording, keep, partial(_so_far, job, facts, recording), job.key) if keep else None
+    try:
+        async with asyncio.timeout(job.scenario.timeout_s):
+            await transport.handle_async_request(request)
+    except TimeoutError:
+        recording.outcome, recording.error = "timed_out", f"no end after {job.scenario.timeout_s:g} s"
+    except (httpx.ConnectError, RequestFailed):
+        pass  # the recording says how and why
+    if spool is not None:
+        await spool.over()
+    return _trace(job, facts, recording, spool)
 
 
 def request_id(run: Run, index: int, attempt: int) -> str:
@@ -134,12 +144,45 @@ def request_id(run: Run, index: int, attempt: int) -> str:
     return f"{run.id}/{index:04d}{again}"
 
 
-def _trace(job: Job, facts: dict[str, Any], recording: Recording) -> Trace:
+def _trace(job: Job, facts: dict[str, Any], recording: Recording, spool: Spool | None) -> Trace:
+    is_spooled = spool is not None and recording.reads_taken > 0
+    if spool is not None and is_spooled:
+        recording.sent_ns = spool.sent_ns  # what the stamps on disk count from
+    sent = recording.sent_ns or 0
+    request = _row(job, facts, recording)
+    first = spool.first_stamps_ns if spool is not None and is_spooled else recording.stamps_ns[:2]
+    last = recording.stamps_ns[-1] if recording.stamps_ns else 0
+    payloads, recording.payloads = recording.payloads, []  # handed over: parser and recording hold each other
+    reads = packed((recording.stamps_ns, recording.user_ns, recording.wire_bytes, payloads), sent)
+    kept = redaction.payloads(payloads, job.key)
+    if kept is not payloads or (spool is not None and spool.is_masked):
+        request["error"] = "; ".join(filter(None, [request["error"], redaction.NOTE]))
+    return Trace(
+        request,
+        msgspec.structs.replace(reads, payloads=kept),
+        recording.reads_taken,
+        first[0] - sent if first else None,
+        _reads_s(request["read_count"], first, last),
+    )
+
+
+def _reads_s(count: int, first_ns: Sequence[int], last_ns: int) -> float | None:
+    span_ns = last_ns - first_ns[1] if count > 2 else 0
+    return (count - 2) * 1e9 / span_ns if span_ns > 0 else None
+
+
+def _so_far(job: Job, facts: dict[str, Any], recording: Recording) -> dict[str, Any]:
+    """The row of a request that goes on, as it is to be read if its end is never written."""
+    left = {"outcome": "cancelled", "error": "the collecting process ended before the response did", "end_ns": None}
+    return {**_row(job, facts, recording), **left}
+
+
+def _row(job: Job, facts: dict[str, Any], recording: Recording) -> dict[str, Any]:
     sent = recording.sent_ns
     started = recording.connect_started_ns
     end = recording.end_ns if recording.outcome != "timed_out" else time.monotonic_ns()
     target = job.plan.targets[job.run.target]
-    request = {
+    return {
         **facts,
         "run_id": job.run.id,
         "night": job.run.night,
@@ -166,24 +209,10 @@ def _trace(job: Job, facts: dict[str, Any], recording: Recording) -> Trace:
         "end_ns": None if sent is None or end is None else end - sent,
         "outcome": recording.outcome,
         "error": None if recording.error is None else redaction.text(recording.error, job.key),
-        "read_count": len(recording.stamps_ns),
+        "read_count": recording.read_count,
         "body_bytes": recording.body_bytes,
         "clock_source": recording.clock_source,
     }
-    at, user = (_packed(stamps, sent or 0) for stamps in (recording.stamps_ns, recording.user_ns))
-    wire = _packed(recording.wire_bytes, 0)
-    payloads, recording.payloads = recording.payloads, []  # handed over: parser and recording hold each other
-    kept = redaction.payloads(payloads, job.key)
-    if kept is not payloads:
-        request["error"] = "; ".join(filter(None, [request["error"], redaction.NOTE]))
-    return Trace(request, Reads(at, user, wire, kept))
-
-
-def _packed(numbers: MutableSequence[int], origin: int) -> bytes:
-    """Numbers from an origin on as int64; the others, up to five times their size, are let go of."""
-    found = np.array(numbers, np.int64) - origin
-    del numbers[:]
-    return found.tobytes()
 
 
 def _is_kept(name: str) -> bool:

@@ -30,6 +30,11 @@ def payloads(pieces: list[bytes], key: str | None) -> list[bytes]:
     return [masked[start:end] for start, end in pairwise(edges)]
 
 
+def longest(key: str | None) -> int:
+    """Bytes of the longest form that a key may be written in."""
+    return max(map(len, forms(key)), default=0) if key else 0
+
+
 def text(said: str, key: str | None) -> str:
     """A header's value, or what the transport said, with the key masked."""
     return _masked(said.encode("utf-8", "surrogateescape"), key).decode("utf-8", "surrogateescape")

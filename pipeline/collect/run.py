@@ -11,7 +11,7 @@ from typing import Any
 
 from pipeline import plan as plans
 from pipeline import trace
-from pipeline.collect import asking, facts, hardware, load, retry, sweeping, until
+from pipeline.collect import asking, facts, flow, hardware, load, retry, sweeping, until
 from pipeline.collect.breaker import Breaker
 from pipeline.collect.engine_metrics import scraping
 from pipeline.collect.limits import Limiter, LimitReachedError
@@ -105,7 +105,7 @@ class _Sending:
             if attempt > 1 or not isinstance(self.job.scenario, Open):
                 scheduled_ns = time.monotonic_ns()  # a closed loop's request is due when it may be sent
             self.store.begin(request_id(self.job.run, index, attempt))
-            taken = await record(self.transport, self.job, index, scheduled_ns, attempt)
+            taken = await record(self.transport, self.job, index, scheduled_ns, attempt, keep=self.store.keep)
             self._keep(taken)
             wait_s = retry.wait_s(taken.status, taken.headers, attempt, f"{night.seed}/{self.job.run.id}/{index}")
             if wait_s is None or wait_s > night.retry_wait_max_s or attempt > night.retries:
@@ -127,7 +127,8 @@ class _Sending:
     def _keep(self, taken: Trace) -> None:
         self.store.append(taken)
         if not taken.request["is_warmup"]:
-            self.measured.append({name: taken.request[name] for name in sweeping.ENVELOPE})
+            envelope = {name: taken.request[name] for name in sweeping.ENVELOPE}
+            self.measured.append({**envelope, "reads_s": taken.reads_s})
         wanted = self.job.scenario.until
         value = until.value_ms(taken, wanted) if wanted else None
         if value is not None:
@@ -159,14 +160,13 @@ async def record_run(
             sending = _Sending(transport, job, store, purse, endpoint.limiter, progress)
             with ungrouped():
                 await load.apply(scenario, f"{plan.night.seed}/{run.id}", sending.start)
-    seen = {"hardware": {**hardware.facts(), "sampling": sampled.facts()}} if sampled else {}
-    told = {}
+    seen: dict[str, Any] = {"hardware": {**hardware.facts(), "sampling": sampled.facts()}} if sampled else {}
+    told: dict[str, Any] = {flow.FLOW: flow.seen(sending.measured)}
     if scenario.sweep:
         told[sweeping.PACE] = sweeping.pace(sending.measured, sweeping.most_ms(plan, run))
     if scenario.until:
         told["until"] = _enough(traces, run, scenario.until, sending.values_ms)
-    if told:
-        seen["load"] = {**facts.load(plan, run), **told}
+    seen["load"] = {**facts.load(plan, run), **told}
     broken, clock = endpoint.ended(), facts.clock(transport)
     return store.close("failed" if broken else sending.outcome, broken or sending.stopped, clock=clock, **seen)
 

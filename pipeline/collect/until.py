@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import polars as pl
 
 from pipeline import trace
@@ -24,10 +23,9 @@ Rounds = dict[int, list[float]]
 def value_ms(taken: Trace, until: Until) -> float | None:
     """What one request adds; nothing where it is warm-up or has no whole response."""
     row = taken.request
-    if row["is_warmup"] or row["http_status"] != 200 or row["outcome"] != "ended" or not taken.reads.at_ns:
+    if row["is_warmup"] or row["http_status"] != 200 or row["outcome"] != "ended" or taken.first_byte_ns is None:
         return None
-    first_byte_ns = int(np.frombuffer(taken.reads.at_ns, np.int64)[0])
-    return (first_byte_ns if until.metric == "first_byte_ms" else int(row["end_ns"])) / 1e6
+    return (taken.first_byte_ns if until.metric == "first_byte_ms" else int(row["end_ns"])) / 1e6
 
 
 def earlier(traces: Path, runs: Sequence[trace.Manifest], until: Until) -> Rounds:

@@ -26,9 +26,9 @@ WHERE NOT internal AND schema_name = 'main' ORDER BY table_name, column_index
 """
 
 _UNITS = {
-    "_ns": "ns", "_us": "µs", "_ms": "ms", "_s": "s", "_tok_s": "tok/s", "_req_s": "req/s", "_bytes": "bytes",
-    "_bytes_s": "bytes/s", "_usd": "USD", "_at": "UTC", "_share": "1", "_rate": "1", "_hz": "Hz", "_mhz": "MHz",
-    "_pct": "%", "_w": "W", "_j": "J", "_joules_per_token": "J", "_temperature_max_c": "°C",
+    "_ns": "ns", "_us": "µs", "_ms": "ms", "_s": "s", "_tok_s": "tok/s", "_req_s": "req/s", "_reads_s": "reads/s",
+    "_bytes": "bytes", "_bytes_s": "bytes/s", "_usd": "USD", "_at": "UTC", "_share": "1", "_rate": "1", "_hz": "Hz",
+    "_mhz": "MHz", "_pct": "%", "_w": "W", "_j": "J", "_joules_per_token": "J", "_temperature_max_c": "°C",
 }  # fmt: skip
 _OF_THE_ROW = re.compile(r"(p\d+|mean|std|value|before|after|difference|limit)(_low|_high)?")
 _STATED = re.compile(r" ?\[([^\]]+)\]$")

@@ -20,8 +20,10 @@ RUNS = "SELECT * FROM figure_runs WHERE list_contains($figures, figure) ORDER BY
 CALIBRATED = """
 SELECT count(*) AS taken, string_agg(DISTINCT clock_source ORDER BY clock_source) AS clock_source,
        max(stamp_error_p99_ns) / 1e6 AS worst_p99_ms
-FROM calibration WHERE error IS NULL AND (night, concurrency) IN
-    (SELECT (night, concurrency) FROM runs WHERE list_contains($runs, run_id))
+FROM calibration WHERE error IS NULL AND (night, recorder, concurrency, tok_s, coalesce(is_tls, false)) IN
+    (SELECT (i.night, i.recorder, i.calibrated_streams, i.calibrated_tok_s, i.is_calibrated_over_tls)
+     FROM instrument AS i
+     JOIN runs AS r USING (night, target, workload, scenario) WHERE list_contains($runs, r.run_id))
 """
 
 PUBLISHED = "SELECT * FROM published_figures WHERE figure_id = $figure_id"

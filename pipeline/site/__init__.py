@@ -145,11 +145,12 @@ GROUP BY ALL ORDER BY what, is_ours DESC, dialect
 """
 
 CALIBRATION = """
-SELECT concurrency, count(*) AS taken, string_agg(DISTINCT clock_source ORDER BY clock_source) AS clock_source,
+SELECT concurrency, tok_s, rate_req_s, is_tls, count(*) AS taken,
+       string_agg(DISTINCT clock_source ORDER BY clock_source) AS clock_source,
        max(stamp_error_p50_ns) / 1e3 AS stamp_p50_us, max(stamp_error_p99_ns) / 1e3 AS stamp_p99_us,
        max(ttft_error_p50_ns) / 1e3 AS ttft_us, max(shared_read_share) AS shared, max(cpu_share) AS cpu
 FROM calibration WHERE night = (SELECT max(night) FROM summary) AND error IS NULL
-GROUP BY concurrency ORDER BY concurrency
+GROUP BY ALL ORDER BY concurrency, tok_s, rate_req_s, is_tls
 """
 
 

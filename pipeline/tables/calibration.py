@@ -10,6 +10,7 @@ from pipeline.trace import Calibration
 INPUTS = ("trace",)
 
 _FOUND = {
+    "is_tls": "Through TLS, as the targets that this speaks for are reached",
     "clock_source": "What stamped the reads: kernel, user (this process), or both",
     "scheduling": "Priority of the truth server's process",
     "streams": "Streams recorded at once",
@@ -33,8 +34,9 @@ COLUMNS = {
     "round": "Pass over all targets within the night, from 1",
     "moment": "before or after the round",
     "measured_at": "Wall clock, UTC",
-    "concurrency": "Streams at once, as in the scenario that this speaks for",
-    "tok_s": "Tokens per second of each stream",
+    "concurrency": "Streams at once, as in the scenario that this speaks for; of an open loop about what came",
+    "tok_s": "Tokens per second of each stream, about as fast as the runs that this speaks for were read",
+    "rate_req_s": "Arrivals per second of the open loop that this speaks for; null in a closed one",
     **_FOUND,
     "error": "Why the recorder could not be calibrated",
 }
@@ -44,6 +46,7 @@ _SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     **dict.fromkeys(COLUMNS, pl.Float64),
     **dict.fromkeys(_TEXT, pl.String),
     "night": pl.Date,
+    "is_tls": pl.Boolean,
     **dict.fromkeys(("round", "concurrency"), pl.Int32),
     **dict.fromkeys(("streams", "events", "reads"), pl.Int64),
 }

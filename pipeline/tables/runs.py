@@ -33,10 +33,13 @@ COLUMNS = {
     **{name: f"Limit of {name.removeprefix('slo_')} in the scenario's SLO; null without one" for name in SLO},
     "sweep": "The sweep that the scenario is a level of",
     "has_unique_prompts": "Every prompt begins differently, so that no prefix cache can serve it",
+    "is_tls": "The target was reached through TLS; null where its address is not known",
+    "stream_reads_s": "Socket reads a second of a stream from the second on, median over the measured requests",
+    "in_flight": "Measured requests under way at once, at most",
     "requests_planned": "Requests to be measured",
     "warmup_planned": "Requests sent first and left out of every metric",
     "requests_recorded": "Requests whose trace was kept, warm-up included",
-    "requests_lost": "Requests begun and never finished, in flight when the process ended; null where not known",
+    "requests_lost": "Requests in flight when the process ended of which nothing is kept; null where not known",
     "outcome": "finished, interrupted (the process ended first), failed (the engine did not start), stopped (by "
     "budget or limits) or refused (by the endpoint, for good)",
     "error": "Why it did not finish; where the endpoint refused, in its words",
@@ -53,11 +56,11 @@ COLUMNS = {
 _SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     **dict.fromkeys(COLUMNS, pl.String),
     "night": pl.Date,
-    **dict.fromkeys(("round", "concurrency"), pl.Int32),
+    **dict.fromkeys(("round", "concurrency", "in_flight"), pl.Int32),
     **dict.fromkeys(("requests_planned", "warmup_planned", "requests_recorded", "requests_lost"), pl.Int32),
     "started_at": pl.Datetime("us", "UTC"),
-    **dict.fromkeys(("rate_req_s", "usd_per_hour", *SLO), pl.Float64),
-    "has_unique_prompts": pl.Boolean,
+    **dict.fromkeys(("rate_req_s", "usd_per_hour", "stream_reads_s", *SLO), pl.Float64),
+    **dict.fromkeys(("has_unique_prompts", "is_tls"), pl.Boolean),
     **dict.fromkeys(("clock_error_ns", "clock_steps"), pl.Int64),
 }
 
@@ -86,6 +89,8 @@ def _row(one: Manifest) -> dict[str, object]:
         "engine": target.engine,
         "load": load_kind(one),
         **{name: scenario.get(name) for name in ("rate_req_s", "arrivals", "sweep")},
+        "is_tls": target.url.startswith("https:") if target.url else None,
+        **{name: load.get("flow", {}).get(name) for name in ("stream_reads_s", "in_flight")},
         **{name: load.get("slo", {}).get(name.removeprefix("slo_")) for name in SLO},
         "has_unique_prompts": load.get("workload", {}).get("unique_prompts"),
         "clock_error_ns": clock.get("mapping_error_ns"),

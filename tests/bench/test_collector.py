@@ -138,7 +138,7 @@ def test_our_client_and_the_bare_protocol_are_in_every_cell_before_any_other_cli
 
 def test_every_miss_has_its_cell_its_figure_and_what_the_run_shows():
     base = {"tok_s": 200, "waves": 1, "is_tls": False, "is_aligned": False, "streams": 256, "cell": "a",
-            "events_per_s": 30e3, "cpu_share": 0.99, "reads": 25_600}  # fmt: skip
+            "events_per_s": 30e3, "cpu_share": 0.99, "cpu_wait_share": 0.21, "reads": 25_600}  # fmt: skip
     ours = {"stamp_error_p99_us": 321.0, "pacing_error_p99_us": 9000.0, "shared_read_share": 0.3,
             "cpu_ratio_to_bare": 2.0, "cpu_us": 512_000.0}  # fmt: skip
     bare = {"stamp_error_p99_us": 77.0, "cpu_us": 256_000.0}
@@ -148,6 +148,7 @@ def test_every_miss_has_its_cell_its_figure_and_what_the_run_shows():
         "9,000 µs late",
         "30,000 events/s of the 51,200",
         "30.0% of the reads",
+        "For 21% of the time the client was ready and had no processor",
         "in turns with it: 77",
     ):
         assert said in stamps

@@ -213,6 +213,7 @@ INSTRUMENT = {
     "error_stays_below_five_percent": put("instrument", error_share=0.06),
     "error_stays_below_one_percent": put("instrument", error_share=0.02),
     "every_figure_has_its_error": put("instrument", error_share=None),
+    "calibrated_near_its_rate": put("instrument", stream_reads_s=50.0, calibrated_tok_s=400.0),
 }
 
 PAIR = {

@@ -284,10 +284,10 @@ def _refused() -> dict[str, Any]:
 
 def _runs(only: Collection[int]) -> pl.DataFrame:
     shape = {
-        "load": "closed", "concurrency": 1, "rate_req_s": None, "requests_planned": 11, "warmup_planned": 1,
-        "clock_error_ns": 60, "clock_steps": 0, "slo_ttft_ms": 205.0, "slo_tpot_ms": None,
-        "slo_e2e_ms": None, "usd_per_hour": 2.5, "requests_lost": 0, "plan_sha256": "0", "sweep": None,
-        "engine_facts": None,
+        "load": "closed", "concurrency": 1, "rate_req_s": None, "is_tls": False, "stream_reads_s": 160.0,
+        "in_flight": 1, "requests_planned": 11, "warmup_planned": 1, "clock_error_ns": 60, "clock_steps": 0,
+        "slo_ttft_ms": 205.0, "slo_tpot_ms": None, "slo_e2e_ms": None, "requests_lost": 0, "plan_sha256": "0",
+        "sweep": None, "engine_facts": None, "usd_per_hour": 2.5,
     }  # fmt: skip
     return pl.DataFrame(
         [

@@ -5,6 +5,7 @@ import pytest
 import uvloop
 
 from pipeline.collect import calibrate
+from pipeline.collect.flow import Load
 from pipeline.collect.transport import Recording
 from pipeline.collect.truth.log import Log
 
@@ -68,8 +69,9 @@ def test_no_p99_of_fewer_than_a_hundred_values():
 
 
 def test_a_calibration_tells_how_wrong_the_recorder_is_at_a_load():
-    row = uvloop.run(calibrate.calibrate(4, 500.0, 40))
+    row = uvloop.run(calibrate.calibrate(Load(4, 400.0), 40))
     assert (row["streams"], row["events"], row["concurrency"]) == (4, 4 * 44, 4)
+    assert (row["tok_s"], row["rate_req_s"]) == (400.0, None)
     assert row["reads"] >= 4
     assert 0 <= row["stamp_error_p50_ns"] <= row["stamp_error_p99_ns"] <= row["stamp_error_max_ns"]
     assert row["ttft_error_max_ns"] <= row["ttft_error_from_call_max_ns"]
@@ -79,4 +81,22 @@ def test_a_calibration_tells_how_wrong_the_recorder_is_at_a_load():
 
 
 def test_a_calibration_runs_on_the_standard_event_loop_too():
-    assert asyncio.run(calibrate.calibrate(1, 1000.0, 5))["events"] == 9
+    assert asyncio.run(calibrate.calibrate(Load(1, 800.0), 5))["events"] == 9
+
+
+def test_a_target_that_is_reached_through_tls_is_calibrated_through_tls():
+    row = uvloop.run(calibrate.calibrate(Load(4, 400.0, is_tls=True), 40))
+    assert (row["is_tls"], row["streams"], row["events"]) == (True, 4, 4 * 44)
+    assert 0 <= row["stamp_error_p50_ns"] <= row["stamp_error_p99_ns"]
+
+
+def test_where_no_certificate_can_be_made_tls_is_left_out_and_said(monkeypatch):
+    monkeypatch.setattr(calibrate, "which", lambda _: None)
+    assert uvloop.run(calibrate.calibrate(Load(1, 400.0, is_tls=True), 5))["is_tls"] is False
+
+
+def test_an_open_loop_is_calibrated_with_streams_that_arrive_at_its_rate():
+    load = Load(4, 200.0, rate_req_s=40.0)
+    row = uvloop.run(calibrate.calibrate(load, 100))
+    assert (row["streams"], row["rate_req_s"]) == (40, 40.0)
+    assert row["wall_ns"] > 39 / 40.0 * 1e9

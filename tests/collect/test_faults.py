@@ -73,6 +73,8 @@ CASES = {
     "a header that is none": Case("connection_error", [b"HTTP/1.1 200 OK\r\nno colon\r\n\r\n", None],
                                   kept="beginning", outcome="bad_framing"),
     "oversized headers": Case(script=fault("oversized_headers", bytes=2**19), outcome="over_limit", **NO_ANSWER),
+    "another protocol": Case("http_error", [b"HTTP/1.1 101 Switching Protocols\r\nupgrade: h2c\r\n"
+                             b"connection: upgrade\r\n\r\n" + TOKEN, None], outcome="bad_framing"),
     "never a byte": Case("timeout", fault("never_a_byte"), 0, "none", "timed_out", IMPATIENT_S),
     "headers and no more": Case("timeout", [chunked()[0], 30.0], 0, "none", "timed_out", IMPATIENT_S),
     "stalls": Case("timeout", fault("stall"), 3, "all", "timed_out", IMPATIENT_S),
@@ -105,6 +107,7 @@ CASES = {
     **{f"{code} with JSON": refusal(code) for code in (400, 401, 404, 500, 503)},
     "429 with Retry-After": refusal(429, retry_after_s=0.5),
     "502 with a page": refusal(502, form="html"),
+    "403 with a page": refusal(403, form="html"),
     "a redirect": refusal(302, location="http://127.0.0.1:9/"),
     "500, cut": Case("http_error", [b"HTTP/1.1 500 no\r\ncontent-length: 9\r\n\r\nno", 0.1, None],
                      outcome="broken_off"),
@@ -223,12 +226,11 @@ def night(tmp_path_factory, certificate):
     """A run with every case in it, as the tables see it: traces, events, requests."""
     folder = tmp_path_factory.mktemp("faults")
     store = RunStore(folder, streams.manifest(f"{streams.NIGHT}.t.w.s.r01"))
-    with ExitStack() as servers, pytest.MonkeyPatch.context() as patched:
-        patched.setattr("pipeline.collect.transport.framing.BODY_LIMIT", BODY_LIMIT)
+    with ExitStack() as servers:
         truth = servers.enter_context(child.serving())
         jobs = []
         for case in CASES.values():
-            this = plan.load(plans.write(folder, timeout_s=case.timeout_s))
+            this = plan.load(plans.write(folder, timeout_s=case.timeout_s, response_max_mib=BODY_LIMIT // 2**20))
             (run,) = plan.runs(this, streams.NIGHT, ["t"], [1])
             url = address(case, truth, certificate, servers) + "/chat/completions"
             jobs.append((Job(this, run, url, None, 0, 0), case))

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from pipeline import plan, trace
 from pipeline.collect import store
+from pipeline.collect.journal import Segment
 from pipeline.collect.recorder import Job, Trace, record
 from pipeline.collect.store import RunStore, StoreError, recover
 from tests import plans, streams
@@ -213,6 +214,58 @@ def test_no_run_is_begun_over_another(layout):
     assert recorded(layout.traces) == [0]
 
 
+def segment(run, index, numbers):
+    """Keep these reads of a request that goes on."""
+    rows = streams.reads(streams.GOLDEN, f"run/{index:04d}")[numbers]
+    request = streams.request(index, outcome="cancelled", error="the process ended", read_count=99, end_ns=None)
+    run.keep(lambda: Segment(request, numbers.start, streams.columns(rows))).result()
+
+
+def test_a_request_in_segments_is_read_back_whole_whatever_lies_between(layout):
+    run = begun(layout.traces)
+    run.begin("run/0000")
+    segment(run, 0, slice(0, 4))
+    run.append(finished(1))
+    segment(run, 0, slice(4, 9))
+    rows = streams.reads(streams.GOLDEN, "run/0000")
+    run.append(Trace(streams.request(0, read_count=len(rows)), streams.columns(rows[9:]), first_read=9))
+    closed = run.close("finished")
+    assert recorded(layout.traces) == [0, 1]
+    assert (closed.requests_recorded, closed.requests_lost, closed.error) == (2, 0, None)
+
+
+def test_a_request_that_never_ended_is_kept_up_to_its_last_segment(layout):
+    run = begun(layout.traces)
+    for index in range(PLANNED):
+        run.begin(f"run/{index:04d}")
+    segment(run, 0, slice(0, 4))
+    run.append(finished(1))
+    segment(run, 0, slice(4, 9))
+    (closed,) = recover(layout.traces)
+    rows = streams.reads(streams.GOLDEN, "run/0000")[:9]
+    requests, reads = trace.load(layout.traces, streams.NIGHT)
+    assert reads.filter(request_id="run/0000").to_dicts() == rows
+    (cut,) = requests.filter(request_index=0).to_dicts()
+    assert (cut["outcome"], cut["read_count"], cut["end_ns"]) == ("cancelled", 9, rows[-1]["at_ns"])
+    assert cut["body_bytes"] == sum(len(row["payload"]) for row in rows)
+    assert (closed.requests_recorded, closed.requests_lost) == (2, 1)
+    assert "1 requests in flight were lost; 1 requests in flight are kept up to their last segment" in closed.error
+
+
+def test_a_full_disk_keeps_the_segment_at_hand_and_ends_the_run(layout, monkeypatch):
+    run = begun(layout.traces)
+    run.begin("run/0000")
+    with monkeypatch.context() as patched:
+        Disk(1, full(), once=True).install(patched)
+        with pytest.raises(StoreError, match="make room"):
+            segment(run, 0, slice(0, 4))
+    (closed,) = recover(layout.traces)
+    _, reads = trace.load(layout.traces, streams.NIGHT)
+    assert reads.height == 4
+    assert (closed.outcome, closed.requests_lost) == ("interrupted", 0)
+    assert "the disk took no more (No space left on device)" in closed.error
+
+
 class Received(httpx.AsyncBaseTransport):
     """A transport that has read a response of many small reads the moment it is asked."""
 
@@ -257,7 +310,8 @@ def test_a_read_weighs_at_most_400_bytes_beside_its_payload_until_it_is_on_disk(
 ENDLESS = """
 import sys
 from pathlib import Path
-from pipeline.collect.recorder import Reads, Trace
+from pipeline.collect.reads import Reads
+from pipeline.collect.recorder import Trace
 from pipeline.collect.store import RunStore
 from tests import streams
 

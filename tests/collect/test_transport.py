@@ -21,6 +21,7 @@ from pipeline.collect.transport import (
     StampedTransport,
     clock,
     departure,
+    proxy,
 )
 from tests import certificates, proxies
 from tests.servers import HEAD, chunked, serving
@@ -320,6 +321,13 @@ def test_without_kernel_stamps_ours_are_used_and_said_so(monkeypatch):
     assert recording.stamps_ns == recording.user_ns
 
 
+def test_reads_of_which_the_kernel_stamped_some_are_said_to_be_mixed():
+    made = Recording(stamps_ns=[1, 2], user_ns=[1, 3])
+    assert made.clock_source == "kernel"
+    made.user_stamps = 1
+    assert made.clock_source == "mixed"
+
+
 def test_a_step_of_the_wall_clock_is_seen_and_does_not_move_the_stamps(monkeypatch):
     wall = clock.WallClock()
     step = 3_600_000_000_000
@@ -348,7 +356,8 @@ def test_over_tls_the_body_is_the_same_and_every_read_has_its_stamp(certificate)
     for recording in (first, second):
         assert (recording.outcome, body(recording)) == ("ended", b"data: a\n\ndata: b\n\n")
         assert len(recording.stamps_ns) >= len(script)
-    assert first.tls_ns > 0
+    assert min(first.dns_ns, first.tcp_ns, first.tls_ns) > 0
+    assert first.connect_started_ns + first.dns_ns + first.tcp_ns + first.tls_ns <= first.sent_ns
     assert (second.is_connection_reused, second.tls_ns) == (True, None)
 
 
@@ -421,6 +430,32 @@ def test_a_refusing_proxy_is_named(proxied):
     recording = only("https://provider.test/v1")
     assert recording.outcome == "not_connected"
     assert "the proxy refused the tunnel" in recording.error
+
+
+def test_a_host_that_no_proxy_names_is_reached_without_one(proxied, monkeypatch):
+    monkeypatch.setenv("no_proxy", "provider.invalid")
+    assert only("http://provider.invalid/v1").outcome == "not_connected"
+    assert proxied.heads == []
+
+
+def test_a_proxy_of_another_kind_is_refused_with_the_cure_and_without_its_password(monkeypatch):
+    monkeypatch.setenv("https_proxy", "socks5://user:secret@127.0.0.1:1080")
+    monkeypatch.setenv("no_proxy", "")
+    recording = only("https://provider.test/v1")
+    assert recording.outcome == "not_connected"
+    assert "a socks5 proxy (127.0.0.1) is not supported" in recording.error
+    assert "secret" not in recording.error
+
+
+def test_a_tunnel_to_an_address_of_ipv6_is_asked_for_in_brackets():
+    assert (
+        proxy.Proxy("p", 80, None).connect("2001:db8::1", 443).startswith(b"CONNECT [2001:db8::1]:443 HTTP/1.1\r\n")
+    )
+
+
+def test_a_name_that_cannot_be_one_is_not_connected():
+    recording = only(f"http://{'a' * 70}.invalid/v1")
+    assert (recording.outcome, recording.sent_ns) == ("not_connected", None)
 
 
 def test_this_machine_is_never_reached_through_a_proxy(proxied):

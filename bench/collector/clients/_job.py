@@ -44,10 +44,14 @@ class Taken(msgspec.Struct):
 
 
 class Seen(msgspec.Struct):
-    """All streams of a job, and what they cost; `memory_bytes` is the peak's growth, null where unknown."""
+    """All streams of a job, and what they cost; `memory_bytes` is the peak's growth.
+
+    `waited_ns`: how long the process was ready and had no processor. Both are null where unknown.
+    """
 
     cpu_ns: int
     wall_ns: int
+    waited_ns: int | None
     memory_bytes: int | None
     scheduling: str
     streams: list[Taken]
@@ -67,13 +71,18 @@ async def _seen(job: Job, opened: Opened, scheduling: str) -> Seen:
     async with opened(job) as take:
         await asyncio.gather(*(take(f"warm-{name}", WARM_UP) for name in job.waves[0]))  # a connection for each
         gc.collect()
-        memory, wall, cpu = _memory_bytes("VmRSS"), time.monotonic_ns(), time.process_time_ns()
+        memory, waited = _memory_bytes("VmRSS"), _waited_ns()
+        wall, cpu = time.monotonic_ns(), time.process_time_ns()
         streams = []
         for names in job.waves:
             streams += await _at_once([take(name, job.script) for name in names])
         cpu, wall = time.process_time_ns() - cpu, time.monotonic_ns() - wall
-        peak = _memory_bytes("VmHWM")
-    return Seen(cpu, wall, None if peak is None or memory is None else peak - memory, scheduling, streams)
+        peak, waited = _memory_bytes("VmHWM"), _grown(waited, _waited_ns())
+    return Seen(cpu, wall, waited, _grown(memory, peak), scheduling, streams)
+
+
+def _grown(before: int | None, after: int | None) -> int | None:
+    return None if before is None or after is None else after - before
 
 
 async def _at_once(takes: list[Coroutine[None, None, Taken]]) -> list[Taken]:
@@ -92,6 +101,12 @@ def _memory_bytes(field: str) -> int | None:
         return None
     found = next(line for line in status.read_text().splitlines() if line.startswith(f"{field}:"))
     return int(found.split()[1]) * 1024
+
+
+def _waited_ns() -> int | None:
+    """How long this thread has been ready and had no processor, as the kernel counts it."""
+    path = Path("/proc/thread-self/schedstat")
+    return int(path.read_text().split()[1]) if path.exists() else None
 
 
 def _scheduled(job: Job) -> str:

@@ -89,16 +89,17 @@ class StampedTransport(httpx.AsyncBaseTransport):
 
     async def _connection(self, origin: Origin, recording: Recording) -> tuple[Connection, Proxy | None]:
         """An idle connection or a new one, and the proxy that it goes through."""
-        via, idle = self._proxy(origin), self._idle[origin]
+        idle = self._idle[origin]
         while idle:
             connection = idle.pop()
             if not connection.is_closed and connection.is_quiet():
                 recording.is_connection_reused = True
-                return connection, via
+                return connection, self._proxy(origin)
         recording.is_connection_reused = False
         try:
+            via = self._proxy(origin)
             return await self._open(origin, via, recording), via
-        except OSError as error:
+        except (OSError, UnicodeError) as error:  # the latter of a name that no address book can hold
             recording.outcome = "not_connected"
             recording.error = f"{origin[1]}:{origin[2]}: {error}"
             raise httpx.ConnectError(recording.error) from error

@@ -11,7 +11,7 @@ import httptools
 from pipeline.collect.transport import clock, departure
 from pipeline.collect.transport.clock import ANCILLARY_BYTES, WallClock
 from pipeline.collect.transport.framing import Response
-from pipeline.collect.transport.recording import Recording
+from pipeline.collect.transport.recording import SEGMENT_READS, Recording
 from pipeline.collect.transport.tls import Tls, are_whole_records
 
 READ_BYTES = 64 * 2**10
@@ -92,11 +92,16 @@ class Connection:
         self._loop.call_soon(self._read_with, self._on_readable)
 
     def _look(self) -> None:
-        """Read unasked: libuv says nothing more of a socket whose reset came together with its last bytes."""
+        """Read unasked: libuv says nothing more of a socket whose reset came together with its last bytes.
+
+        Also see whether there are many reads: none of them should have to count.
+        """
         self._look_next = None
         if self._response is not None:
             self._look_next = self._loop.call_later(LOOK_EVERY_S, self._look)
             self._on_readable()
+        if self._response is not None and len(self._response.recording.stamps_ns) > SEGMENT_READS:
+            self._spool(self._response)
 
     def _write(self, send: Callable[[socket.socket, bytes], int] = socket.socket.send) -> None:
         """Write what the socket takes now, and come back for the rest."""
@@ -170,16 +175,30 @@ class Connection:
             self._lost("the server closed the TLS connection before the response was complete")
 
     def _take_apart(self, response: Response, data: bytes) -> None:
-        """Take the framing off a read, and see whether it was the last."""
+        """Take the framing off a read, and see whether it was the last, or one of many."""
         try:
-            is_over = response.feed(data)
+            is_edge = response.feed(data)
         except httptools.HttpParserError as error:
             response.keep(response.broken(data))
             self._finish("bad_framing", f"not HTTP/1.1 as announced: {error}")
             return
-        if is_over:
-            excess = None if response.is_over else response.excess
-            self._finish("over_limit" if excess else "ended", excess)
+        except httptools.HttpParserUpgrade:
+            response.keep(response.broken(data))
+            self._finish("bad_framing", "the server switched to another protocol, for which nobody asked")
+            return
+        if is_edge:
+            if response.is_over:
+                self._finish("ended")
+            elif excess := response.excess:
+                self._finish("over_limit", excess)
+            else:
+                self._spool(response)
+
+    def _spool(self, response: Response) -> None:
+        """Have the reads of a long response taken."""
+        spool = response.recording.spool
+        if spool is not None and not spool():
+            self._finish("cancelled", "given up by us: what was read could not be kept")
 
     def _lost(self, why: str) -> None:
         """The peer is gone: that ends a body without a length, and breaks off any other."""

@@ -2,7 +2,7 @@
 
 import httptools
 
-from pipeline.collect.transport.recording import BODY_LIMIT, HEAD_LIMIT, Recording
+from pipeline.collect.transport.recording import HEAD_LIMIT, Recording
 
 _HEAD_END = b"\r\n\r\n"
 
@@ -16,6 +16,8 @@ class Response:
     __slots__ = (
         "_feed",
         "_head_ended_in",
+        "_head_tail",
+        "_heads_ended",
         "_own",
         "_parser",
         "_pieces",
@@ -34,6 +36,8 @@ class Response:
         self._pieces: list[bytes] = []
         self._own = 0  # pieces that came before the response was over
         self._head_ended_in = -1
+        self._heads_ended = 0  # in that read: interim ones are among them
+        self._head_tail = b""  # what reads before it held of the mark at a head's end
         self.on_body = self._pieces.append  # a callback too, without a frame of its own
         self._parser = httptools.HttpResponseParser(self)
         self._feed = self._parser.feed_data
@@ -57,7 +61,8 @@ class Response:
             return
         self.recording.status = self._parser.get_status_code()
         self.has_headers = self.is_steady = self.recording.status >= 200
-        self._head_ended_in = len(self.recording.payloads)
+        self._heads_ended = self._heads_ended + 1 if self._head_ended_in == self._reads_before else 1
+        self._head_ended_in = self._reads_before
 
     def on_message_complete(self) -> None:
         """Note the end."""
@@ -71,9 +76,9 @@ class Response:
             self.recording.headers.clear()
 
     def feed(self, data: bytes) -> bool:
-        """Take one read apart and keep its part of the body; True where no other read is wanted.
+        """Take one read apart and keep its part of the body; True where there is something to see to behind it.
 
-        Raises `httptools.HttpParserError`.
+        Raises `httptools.HttpParserError` and `httptools.HttpParserUpgrade`.
         """
         pieces, recording = self._pieces, self.recording
         self._feed(data)
@@ -86,7 +91,7 @@ class Response:
             pieces.clear()
         recording.payloads.append(payload)
         recording.body_bytes += len(payload)
-        return recording.body_bytes > BODY_LIMIT
+        return recording.body_bytes > recording.look_at_bytes
 
     def _feed_edge(self, data: bytes) -> bool:
         """The same for a read that ended inside the head, or with the response."""
@@ -94,6 +99,7 @@ class Response:
         self._pieces.clear()
         if not self.has_headers:
             self.recording.head_bytes += len(data)
+            self._head_tail = (self._head_tail + data)[1 - len(_HEAD_END) :]
         return self.is_over or self.recording.head_bytes > HEAD_LIMIT
 
     def keep(self, payload: bytes) -> None:
@@ -102,10 +108,15 @@ class Response:
         self.recording.body_bytes += len(payload)
 
     @property
+    def _reads_before(self) -> int:
+        """Reads before the one that is being taken apart."""
+        return self.recording.reads_taken + len(self.recording.payloads)
+
+    @property
     def excess(self) -> str | None:
         """What there was too much of, if anything."""
-        if self.recording.body_bytes > BODY_LIMIT:
-            return f"body longer than {BODY_LIMIT} bytes"
+        if self.recording.body_bytes > self.recording.body_limit:
+            return f"body longer than {self.recording.body_limit} bytes"
         if self.recording.head_bytes > HEAD_LIMIT:
             return f"headers longer than {HEAD_LIMIT} bytes"
         return None
@@ -115,9 +126,15 @@ class Response:
 
         A head that was read to its end is left out, as it is of any other read.
         """
-        ends_head = self._head_ended_in == len(self.recording.payloads)
-        at = data.find(_HEAD_END) + len(_HEAD_END) if ends_head else 0
+        at = self._body_at(data) if self._head_ended_in == self._reads_before else 0
         pieces = self._pieces[: self._own] if self.is_over else self._pieces
         for piece in pieces:
             at = data.index(piece, at) + len(piece)
         return b"".join(pieces) + data[at:]
+
+    def _body_at(self, data: bytes) -> int:
+        """Where the body begins in a read that ended a head: the mark at its end may have begun in reads before."""
+        seen, at = self._head_tail + data, 0
+        for _ in range(self._heads_ended):
+            at = seen.index(_HEAD_END, at) + len(_HEAD_END)
+        return at - len(self._head_tail)

@@ -23,7 +23,7 @@ class Proxy:
 
     def connect(self, host: str, port: int) -> bytes:
         """The request that asks for a tunnel."""
-        to = f"{host}:{port}".encode()
+        to = (f"[{host}]:{port}" if ":" in host else f"{host}:{port}").encode()
         head = b"CONNECT " + to + b" HTTP/1.1\r\nHost: " + to + b"\r\n"
         return (
             head
@@ -42,7 +42,10 @@ def proxy_for(scheme: str, host: str) -> Proxy | None:
         return None
     parts = urlsplit(url if "://" in url else f"http://{url}")
     if parts.scheme != "http" or not parts.hostname:
-        raise OSError(f"proxy {url!r} is not supported; use an http:// proxy, or put {host} into NO_PROXY")
+        raise OSError(  # the address itself may hold a password
+            f"a {parts.scheme} proxy ({parts.hostname}) is not supported; use an http:// proxy, or put {host} into "
+            "NO_PROXY"
+        )
     return Proxy(parts.hostname, parts.port or 80, _basic(parts.username, parts.password))
 
 

@@ -1,11 +1,17 @@
 """What the socket saw of one request: stamps, bytes, and how the response ended."""
 
 from array import array
-from collections.abc import MutableSequence
+from collections.abc import Callable, MutableSequence
 from dataclasses import dataclass, field
 
 BODY_LIMIT = 64 * 2**20
 HEAD_LIMIT = 256 * 2**10
+SEGMENT_BYTES = 2**20
+SEGMENT_READS = 4096
+"""A recording that is spooled holds about so much of a body, and about so many reads, before they are taken."""
+
+Columns = tuple[MutableSequence[int], MutableSequence[int], MutableSequence[int], list[bytes]]
+"""Some reads: stamps, stamps of our own, bytes on the wire, payloads."""
 
 
 @dataclass(slots=True)
@@ -16,6 +22,9 @@ class Recording:
     one, else `user_ns`, taken in this process right after the read returned; `user_stamps` counts the latter.
     `sent_ns` is the kernel's stamp of the packet with the request's first bytes where `is_sent_stamped`, else our
     own from before the write.
+
+    A body is cut off behind `body_limit` bytes. Where there is a `spool`, it is called when there is much to take
+    (`take`), and says whether the response is still wanted; `reads_taken` are no longer here.
     """
 
     connect_started_ns: int | None = None
@@ -37,6 +46,36 @@ class Recording:
     end_ns: int | None = None
     outcome: str = "cancelled"
     error: str | None = None
+    body_limit: int = BODY_LIMIT
+    spool: Callable[[], bool] | None = None
+    reads_taken: int = 0
+    look_at_bytes: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.look_at_bytes = self.body_limit
+
+    def spool_by(self, spool: Callable[[], bool]) -> None:
+        """Have reads taken while the response goes on."""
+        self.spool, self.look_at_bytes = spool, min(SEGMENT_BYTES, self.body_limit)
+
+    @property
+    def read_count(self) -> int:
+        """All reads, those taken among them."""
+        return self.reads_taken + len(self.stamps_ns)
+
+    def take(self, leave_bytes: int) -> Columns:
+        """Hand over all reads but the last ones, which hold at least so many bytes; one is always left."""
+        left = held = 0
+        while left < len(self.payloads) and (not left or held < leave_bytes):
+            left += 1
+            held += len(self.payloads[-left])
+        count = len(self.payloads) - left
+        taken = self.stamps_ns[:count], self.user_ns[:count], self.wire_bytes[:count], self.payloads[:count]
+        for column in (self.stamps_ns, self.user_ns, self.wire_bytes, self.payloads):
+            del column[:count]
+        self.reads_taken += count
+        self.look_at_bytes = min(self.body_bytes + SEGMENT_BYTES, self.body_limit)
+        return taken
 
     def forget_reads(self) -> None:
         """Drop the reads so far: they held nothing of the response."""
@@ -52,6 +91,6 @@ class Recording:
     @property
     def clock_source(self) -> str:
         """What stamped the reads: `kernel`, `user`, or `mixed` where the kernel left some out."""
-        if self.user_stamps == len(self.stamps_ns):
+        if self.user_stamps == self.read_count:
             return "user"
         return "mixed" if self.user_stamps else "kernel"
