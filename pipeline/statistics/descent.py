@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats: TypeAlias = NDArray[np.float64]
-Counts: TypeAlias = NDArray[np.int64]
+Counts: TypeAlias = NDArray[np.signedinteger]
 
 Split: TypeAlias = Callable[[Counts, Counts, Counts], Counts]
 """Of draws from so many values, how many are of the first of these: (draws, values, first ones)."""
@@ -53,14 +53,14 @@ class Pooled:
     def of_requests(self, rng: np.random.Generator, times: Counts, quantiles: Sequence[float]) -> Floats:
         """Mean and quantiles of resamples that hold each run (row) so many `times`, its requests drawn anew."""
         draws = times * self._sizes[:, None]
-        sums = sum(_sum(rng, run, drawn) for run, drawn in zip(self._runs, draws, strict=True))
+        sums = np.sum([_sum(rng, run, drawn) for run, drawn in zip(self._runs, draws, strict=True)], axis=0)
         return self._figures(
             sums, draws, quantiles, lambda drawn, values, first: _binomial(rng, drawn, first, values)
         )
 
     def of_runs(self, times: Counts, quantiles: Sequence[float]) -> Floats:
         """The same of resamples that hold each run so many times as it is."""
-        sums = np.array([run.sum() for run in self._runs]) @ times
+        sums: Floats = np.array([run.sum() for run in self._runs]) @ times
         draws = times * self._sizes[:, None]
         return self._figures(sums, draws, quantiles, lambda drawn, values, first: drawn // values * first)
 
@@ -114,8 +114,10 @@ def _sum(rng: np.random.Generator, values: Floats, draws: Counts) -> Floats:
     near, far = off[:-FARTHEST], off[-FARTHEST:]
     of_far = rng.binomial(draws, far.size / off.size)
     picks = far[rng.integers(0, far.size, of_far.sum())]
-    sums = draws * middle + np.bincount(np.repeat(np.arange(draws.size), of_far), picks, draws.size)
-    return sums + _sum_by_moments(rng, near, draws - of_far) if near.size else sums
+    sums: Floats = draws * middle + np.bincount(np.repeat(np.arange(draws.size), of_far), picks, draws.size)
+    if near.size:
+        sums += _sum_by_moments(rng, near, draws - of_far)
+    return sums
 
 
 def _sum_by_moments(rng: np.random.Generator, values: Floats, draws: Counts) -> Floats:

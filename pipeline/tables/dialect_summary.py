@@ -3,6 +3,9 @@
 Each tool's own way with percentiles, and its own idea of which requests count.
 """
 
+from functools import partial
+
+import numpy as np
 import polars as pl
 
 from pipeline.tables import dialects
@@ -40,25 +43,53 @@ COLUMNS = {
 
 def build(requests: pl.DataFrame, events: pl.DataFrame, event_tokens: pl.DataFrame) -> pl.DataFrame:
     """What each tool would have printed for every target and scenario of the night."""
-    sent = requests.filter(~pl.col("is_warmup")).group_by(GRAIN).agg(requests_sent=pl.len().cast(pl.Int64))
-    by = [*GRAIN, "dialect", "version", "metric"]
-    source = pl.col("token_source").drop_nulls()
+    series = requests.select(GRAIN).unique().with_row_index("series")
+    numbered = requests.join(series, on=list(GRAIN), maintain_order="left")
+    sent = numbered.filter(~pl.col("is_warmup")).group_by("series").agg(requests_sent=pl.len().cast(pl.Int64))
+    said = dialects.say(numbered, events, event_tokens, ["series"])
+    printed = pl.concat([_printed(dialect, of_tool.lazy()) for dialect, of_tool in said])
     return (
-        pl.concat(dialects.say(requests, events, event_tokens))
-        .join(requests.select("request_id", *GRAIN), on="request_id")
-        .sort("request_id")
-        .group_by(by, maintain_order=True)
-        .agg(
-            requests_counted=pl.len().cast(pl.Int64),
-            values=pl.col("values").explode().sort(),
-            token_source=pl.when(source.n_unique() > 1).then(pl.lit("mixed")).otherwise(source.first()),
-        )
-        .with_columns(pl.struct("dialect", "values").map_batches(_figures, return_dtype=_FIGURES).alias("figures"))
-        .unnest("figures")
-        .join(sent, on=GRAIN)
+        printed.unnest("figures")
+        .join(series, on="series")
+        .join(sent, on="series")
         .with_columns(unit=pl.col("metric").replace_strict(dialects.METRICS, return_dtype=pl.String))
         .select(*COLUMNS)
-        .sort(by)
+        .sort(*GRAIN, *_OF_TOOL)
+    )
+
+
+_OF_TOOL = ("dialect", "version", "metric")
+
+
+def _printed(dialect: dialects.Dialect, said: pl.LazyFrame) -> pl.DataFrame:
+    """What a tool prints, a row a series and metric."""
+    values = [
+        _values(said.select("series", "token_source", value=name), formula).with_columns(metric=pl.lit(name))
+        for name, formula in dialects.formulas(dialect).items()
+    ]
+    figures = pl.col("values").map_batches(partial(_figures, dialect), return_dtype=_FIGURES)
+    return (
+        pl.concat(values)
+        .with_columns(figures=figures, dialect=pl.lit(dialect.name), version=pl.lit(dialect.version))
+        .drop("values")
+        .collect()
+    )
+
+
+def _values(said: pl.LazyFrame, formula: dialects.Formula) -> pl.LazyFrame:
+    """All values of a metric, a row a series that has any."""
+    value = pl.col("value").explode() if formula.is_pooled else pl.col("value")
+    source = pl.col("token_source").drop_nulls()
+    is_known = pl.col("value").list.len() > 0 if formula.is_pooled else pl.col("value").is_not_null()
+    return (
+        said.filter(is_known)
+        .with_columns(token_source=pl.col("token_source") if formula.needs_tokens else pl.lit(None, pl.String))
+        .group_by("series")
+        .agg(
+            requests_counted=pl.len().cast(pl.Int64),
+            values=value.cast(pl.Float64),
+            token_source=pl.when(source.n_unique() > 1).then(pl.lit("mixed")).otherwise(source.first()),
+        )
     )
 
 
@@ -71,18 +102,17 @@ _FIGURES = pl.Struct(
 )
 
 
-def _figures(rows: pl.Series) -> pl.Series:
-    named = zip(rows.struct.field("dialect"), rows.struct.field("values"), strict=True)
-    return pl.Series([_printed(dialect, values) for dialect, values in named], dtype=_FIGURES)
+def _figures(dialect: dialects.Dialect, values: pl.Series) -> pl.Series:
+    return pl.Series([_of_values(dialect, one) for one in values], dtype=_FIGURES)
 
 
-def _printed(name: str, values: pl.Series) -> dict[str, object]:
-    """What a tool prints of its sorted values."""
-    dialect = dialects.known()[name]
+def _of_values(dialect: dialects.Dialect, values: pl.Series) -> dict[str, object]:
+    """What a tool prints of its values."""
+    ordered = pl.Series(np.sort(values.to_numpy()))
     return {
-        "n": len(values),
-        "mean": values.mean(),
-        "std": None if dialect.ddof is None else values.std(dialect.ddof),
-        **{f"p{p}": dialects.at(dialect.percentile, values, p / 100) for p in PERCENTILES},
+        "n": len(ordered),
+        "mean": ordered.mean(),
+        "std": None if dialect.ddof is None else ordered.std(dialect.ddof),
+        **{f"p{p}": dialects.at(dialect.percentile, ordered, p / 100) for p in PERCENTILES},
         "percentile_rule": dialect.percentile.name,
     }
