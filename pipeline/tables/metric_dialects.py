@@ -40,7 +40,7 @@ def build(requests: pl.DataFrame, events: pl.DataFrame, event_tokens: pl.DataFra
         .with_columns(unit=pl.col("metric").replace_strict(dialects.METRICS, return_dtype=pl.String))
         .cast(dialects.names())
         .sort("request_id", "dialect", "metric")
-        .cast({name: pl.String for name in dialects.names()})
+        .cast(dict.fromkeys(dialects.names(), pl.String))
         .select(*COLUMNS)
     )
 
