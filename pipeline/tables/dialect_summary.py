@@ -3,16 +3,13 @@
 Each tool's own way with percentiles, and its own idea of which requests count.
 """
 
-from functools import partial
-
 import numpy as np
 import polars as pl
 
 from pipeline.tables import dialects
-from pipeline.tables.parts import Parts
+from pipeline.tables.parts import Parts, Steps
 
 INPUTS = ("requests", "events", "event_tokens")
-PARTS = Parts(by="series", index="requests")
 USES = {"events": dialects.EVENTS}
 
 GRAIN = ("night", "target", "model", "family", "workload", "scenario", "provenance")
@@ -43,55 +40,70 @@ COLUMNS = {
 
 def build(requests: pl.DataFrame, events: pl.DataFrame, event_tokens: pl.DataFrame) -> pl.DataFrame:
     """What each tool would have printed for every target and scenario of the night."""
+    return printed(said(requests, events, event_tokens))
+
+
+_OF_TOOL = ("dialect", "version", "metric")
+
+
+def said(requests: pl.DataFrame, events: pl.DataFrame, event_tokens: pl.DataFrame) -> pl.DataFrame:
+    """The values that each tool takes from some requests, a row a series and metric; of no tool, those sent."""
     series = requests.select(GRAIN).unique().with_row_index("series")
     numbered = requests.join(series, on=list(GRAIN), maintain_order="left")
     sent = numbered.filter(~pl.col("is_warmup")).group_by("series").agg(requests_sent=pl.len().cast(pl.Int64))
-    said = dialects.say(numbered, events, event_tokens, ["series"])
-    printed = pl.concat([_printed(dialect, of_tool.lazy()) for dialect, of_tool in said])
+    values = [
+        _taken(of_tool.lazy(), dialect)
+        for dialect, of_tool in dialects.say(numbered, events, event_tokens, ["series"])
+    ]
+    return pl.concat([*values, sent], how="diagonal").join(series, on="series").drop("series")
+
+
+def _taken(of_tool: pl.LazyFrame, dialect: dialects.Dialect) -> pl.DataFrame:
+    found = []
+    for name, formula in dialects.formulas(dialect).items():
+        value = pl.col(name)
+        source = pl.col("token_source").drop_nulls().unique() if formula.needs_tokens else _NO_SOURCE
+        found.append(
+            of_tool.filter(value.list.len() > 0 if formula.is_pooled else value.is_not_null())
+            .group_by("series")
+            .agg(
+                dialect=pl.lit(dialect.name),
+                version=pl.lit(dialect.version),
+                metric=pl.lit(name),
+                requests_counted=pl.len().cast(pl.Int64),
+                values=(value.explode() if formula.is_pooled else value).cast(pl.Float64),
+                sources=source,
+            )
+        )
+    return pl.concat(found).collect()
+
+
+_NO_SOURCE = pl.col("token_source").head(0)
+
+
+def printed(found: pl.DataFrame) -> pl.DataFrame:
+    """The table, from what tools took."""
+    sent = found.group_by(GRAIN).agg(pl.col("requests_sent").sum())
+    source = pl.col("sources").explode().drop_nulls()
     return (
-        printed.unnest("figures")
-        .join(series, on="series")
-        .join(sent, on="series")
+        found.drop_nulls("dialect")
+        .group_by(*GRAIN, *_OF_TOOL)
+        .agg(
+            pl.col("requests_counted").sum(),
+            values=pl.col("values").explode(),
+            token_source=pl.when(source.n_unique() > 1).then(pl.lit("mixed")).otherwise(source.first()),
+        )
+        .with_columns(pl.struct("dialect", "values").map_batches(_figures, return_dtype=_FIGURES).alias("figures"))
+        .drop("values")
+        .unnest("figures")
+        .join(sent, on=list(GRAIN))
         .with_columns(unit=pl.col("metric").replace_strict(dialects.METRICS, return_dtype=pl.String))
         .select(*COLUMNS)
         .sort(*GRAIN, *_OF_TOOL)
     )
 
 
-_OF_TOOL = ("dialect", "version", "metric")
-
-
-def _printed(dialect: dialects.Dialect, said: pl.LazyFrame) -> pl.DataFrame:
-    """What a tool prints, a row a series and metric."""
-    values = [
-        _values(said.select("series", "token_source", value=name), formula).with_columns(metric=pl.lit(name))
-        for name, formula in dialects.formulas(dialect).items()
-    ]
-    figures = pl.col("values").map_batches(partial(_figures, dialect), return_dtype=_FIGURES)
-    return (
-        pl.concat(values)
-        .with_columns(figures=figures, dialect=pl.lit(dialect.name), version=pl.lit(dialect.version))
-        .drop("values")
-        .collect()
-    )
-
-
-def _values(said: pl.LazyFrame, formula: dialects.Formula) -> pl.LazyFrame:
-    """All values of a metric, a row a series that has any."""
-    value = pl.col("value").explode() if formula.is_pooled else pl.col("value")
-    source = pl.col("token_source").drop_nulls()
-    is_known = pl.col("value").list.len() > 0 if formula.is_pooled else pl.col("value").is_not_null()
-    return (
-        said.filter(is_known)
-        .with_columns(token_source=pl.col("token_source") if formula.needs_tokens else pl.lit(None, pl.String))
-        .group_by("series")
-        .agg(
-            requests_counted=pl.len().cast(pl.Int64),
-            values=value.cast(pl.Float64),
-            token_source=pl.when(source.n_unique() > 1).then(pl.lit("mixed")).otherwise(source.first()),
-        )
-    )
-
+PARTS = Parts(by="series", index="requests", steps=Steps(said, printed))
 
 _FIGURES = pl.Struct(
     {
@@ -102,8 +114,9 @@ _FIGURES = pl.Struct(
 )
 
 
-def _figures(dialect: dialects.Dialect, values: pl.Series) -> pl.Series:
-    return pl.Series([_of_values(dialect, one) for one in values], dtype=_FIGURES)
+def _figures(rows: pl.Series) -> pl.Series:
+    named = zip(rows.struct.field("dialect"), rows.struct.field("values"), strict=True)
+    return pl.Series([_of_values(dialects.known()[name], values) for name, values in named], dtype=_FIGURES)
 
 
 def _of_values(dialect: dialects.Dialect, values: pl.Series) -> dict[str, object]:
