@@ -91,6 +91,8 @@ _HARDWARE: Columns = {
 REQUESTS = pl.Schema(_REQUESTS)
 READS = pl.Schema(_READS)
 HARDWARE = pl.Schema(_HARDWARE)
+PAYLOAD_BYTES = "payload_bytes"
+_LOADED: Columns = {**_READS, PAYLOAD_BYTES: pl.UInt32}
 
 SCHEMAS = {"requests.parquet": REQUESTS, "reads.parquet": READS}
 FILES = {**SCHEMAS, "hardware.parquet": HARDWARE}
@@ -471,14 +473,21 @@ def load_runs(
     """The requests and reads of some closed runs: frames of `REQUESTS` and `READS`, sorted.
 
     `only` picks rows. `reads` are the columns of reads that are wanted; none, and they are not opened.
+    `payload_bytes` among them is the size of the payload, whose bytes are not held then.
     """
     folders = [run_folder(traces, one.night, one.target.name, one.run_id) for one in runs]
     keep = only or (lambda rows: rows)
     requests = _concat([keep(_verified(folder, "requests.parquet")) for folder in folders], REQUESTS)
-    schema = pl.Schema({name: kind for name, kind in READS.items() if name in reads})
+    schema = pl.Schema({name: kind for name, kind in _LOADED.items() if name in reads})
+    columns = [payload_bytes() if name == PAYLOAD_BYTES else pl.col(name) for name in schema]
     opened = [keep(_verified(folder, "reads.parquet")) for folder in (folders if reads else [])]
-    found = _concat([one.select(schema.names()) for one in opened], schema)
+    found = _concat([one.select(columns) for one in opened], schema)
     return requests.sort("request_id"), found.sort("request_id", "read_index") if reads else found
+
+
+def payload_bytes() -> pl.Expr:
+    """The size of each read's payload, under its name."""
+    return pl.col("payload").bin.size().alias(PAYLOAD_BYTES)
 
 
 def load_ids(traces: Path, runs: Iterable[Manifest]) -> pl.DataFrame:
@@ -529,4 +538,4 @@ def _as_of_now(rows: pl.LazyFrame, schema: pl.Schema) -> pl.LazyFrame:
 
 
 def _concat(parts: Iterable[pl.LazyFrame], schema: pl.Schema) -> pl.DataFrame:
-    return pl.concat([schema.to_frame(), *pl.collect_all(parts)])
+    return pl.concat([schema.to_frame(), *pl.collect_all(parts, engine="streaming")])

@@ -17,6 +17,7 @@ from pipeline.checks.audits import (
     is_current,
     marks,
     read_audit,
+    vouched,
 )
 from pipeline.checks.expect import AuditError
 from pipeline.checks.suites import Check, CheckError, specs
@@ -37,4 +38,5 @@ __all__ = [
     "marks",
     "read_audit",
     "specs",
+    "vouched",
 ]

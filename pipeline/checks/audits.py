@@ -164,6 +164,12 @@ def _read_verdict(layout: Layout, night: date) -> Verdict | None:
         return None
 
 
+def vouched(layout: Layout, night: date) -> list[Audit]:
+    """The audits of a night as they were when it was asked for last; none after a new one."""
+    known = _read_verdict(layout, night)
+    return known.audits if known else []
+
+
 def _seen(layout: Layout, night: date, suites: Mapping[str, Suite]) -> dict[str, str]:
     """Size and last change of the night's tables and audits, and the hash of each suite."""
     tables = {

@@ -3,7 +3,7 @@
 Requests of one run are not independent: they share its minute, its machine, its neighbours. A resample
 therefore draws as many runs as there were, with replacement, and inside each as many requests as it had. A
 request's share in a resample is a count, so a percentile is a place in cumulated counts and nothing is sorted
-twice.
+twice. Of very many requests not even all counts are drawn (`descent`).
 
 Few runs say little about how runs differ: with three, the bare percentile interval holds the true value in
 three of four cases. `stretched` widens it as Student's t does, by the degrees of freedom that the spread
@@ -19,13 +19,14 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.statistics.descent import Pooled
+
 Floats = NDArray[np.float64]
 Counts = NDArray[np.int32]
 
 RESAMPLES = 10_000
-FEWEST = 1_000
-DRAWS = 20_000_000
-"""With more than 2,000 requests there are fewer resamples, so that a longer night costs in proportion at most."""
+MOST_COUNTED = 2_000
+"""Of more requests, not every one's share in every resample is drawn (see `descent`)."""
 RESAMPLES_OF_RUNS = 2_000
 SEED = 20_261_101
 CONFIDENCE = 0.95
@@ -40,7 +41,7 @@ _STUDENT = {
 
 
 def intervals(
-    values: Floats, sizes: Sequence[int], quantiles: Sequence[float], resamples: int | None = None
+    values: Floats, sizes: Sequence[int], quantiles: Sequence[float], resamples: int = RESAMPLES
 ) -> Floats:
     """95 % intervals of the mean and of `quantiles`, for several quantities of the same requests.
 
@@ -50,22 +51,44 @@ def intervals(
     shape = (len(values), 1 + len(quantiles))
     if len(sizes) < 2:
         return np.full((*shape, 2), np.nan)
-    resamples = resamples or min(RESAMPLES, max(FEWEST, DRAWS // sum(sizes)))
+    is_counted = sum(sizes) <= MOST_COUNTED
+    resampled = (_counted if is_counted else _descended)(values, sizes, quantiles, resamples)
+    found = np.empty((*shape, 2))
+    for row, (estimates, both, of_runs) in enumerate(resampled):
+        for column, estimate in enumerate(estimates):
+            found[row, column] = stretched(estimate, both[column], of_runs[column], len(sizes), sum(sizes))
+    return found
+
+
+_Resampled = tuple[Floats, Floats, Floats]
+"""Figures of a quantity: [figure] as measured, [figure, resample] of runs and requests, and of runs alone."""
+
+
+def _counted(values: Floats, sizes: Sequence[int], quantiles: Sequence[float], resamples: int) -> list[_Resampled]:
+    """By how often each request is in each resample, which all quantities share."""
     rng = np.random.default_rng(SEED)
-    both = np.empty((*shape, resamples))
+    both = np.empty((len(values), 1 + len(quantiles), resamples))
     for at, counts in _resamples(rng, sizes, resamples):
         for row, sample in enumerate(values):
             both[row, :, at] = figures(sample, counts, quantiles)
-    whole = np.repeat(_drawn_runs(rng, len(sizes), RESAMPLES_OF_RUNS), sizes, axis=0)
-    found = np.empty((*shape, 2))
-    for row, sample in enumerate(values):
-        of_runs = figures(sample, whole, quantiles)
-        estimate = figures(sample, np.ones((sample.size, 1), np.int32), quantiles)[:, 0]
-        for column in range(shape[1]):
-            found[row, column] = stretched(
-                estimate[column], both[row, column], of_runs[column], len(sizes), sample.size
-            )
-    return found
+    drawn, of = np.unique(_drawn_runs(rng, len(sizes), RESAMPLES_OF_RUNS), axis=1, return_inverse=True)
+    whole, once = np.repeat(drawn, sizes, axis=0), np.ones((sum(sizes), 1), np.int32)
+    return [
+        (figures(sample, once, quantiles)[:, 0], of_both, figures(sample, whole, quantiles)[:, of])
+        for sample, of_both in zip(values, both, strict=True)
+    ]
+
+
+def _descended(
+    values: Floats, sizes: Sequence[int], quantiles: Sequence[float], resamples: int
+) -> Iterator[_Resampled]:
+    """Of each quantity by itself, with what its figures rest on."""
+    once = np.ones((len(sizes), 1), np.int32)
+    for sample in values:
+        rng, pooled = np.random.default_rng(SEED), Pooled(sample, sizes)
+        both = pooled.of_requests(rng, _drawn_runs(rng, len(sizes), resamples), quantiles)
+        of_runs = pooled.of_runs(_drawn_runs(rng, len(sizes), RESAMPLES_OF_RUNS), quantiles)
+        yield pooled.of_runs(once, quantiles)[:, 0], both, of_runs
 
 
 def figures(values: Floats, counts: Counts, quantiles: Sequence[float]) -> Floats:

@@ -23,7 +23,7 @@ from pipeline.statistics.bootstrap import CONFIDENCE, SEED, Floats
 
 FALSE_ALARM_RATE = 0.05
 LEAST_NIGHTS = 3  # on each side: fewer are an odd night, not a level
-SIMULATED, BLOCKS = 10_000, 100
+SIMULATED, BLOCKS = 10_000, 20
 
 Places = NDArray[np.intp]
 Scores = NDArray[np.float32]
@@ -148,7 +148,7 @@ def _scores(ranks: Floats) -> Scores:
     """Of each row of ranks and each stretch: how surprising its rank sum is; ties make it look less so."""
     n = ranks.shape[1]
     starts, ends, fewer = _stretches(n)
-    halves = np.pad(2 * ranks - (n + 1), ((0, 0), (1, 0))).astype(np.int32).cumsum(axis=1, dtype=np.int32)
+    halves = _cumulated(ranks)
     known = _surprise(n)
     row = (fewer * known.shape[1]).astype(np.int32)
     away = np.abs(halves.take(ends, axis=1) - halves.take(starts, axis=1))
@@ -156,12 +156,31 @@ def _scores(ranks: Floats) -> Scores:
     return scores
 
 
+def _cumulated(ranks: Floats) -> NDArray[np.int32]:
+    """In halves, how far the ranks up to each place are from their mean, summed up: [row, place from 0]."""
+    n = ranks.shape[1]
+    return np.pad(2 * ranks - (n + 1), ((0, 0), (1, 0))).astype(np.int32).cumsum(axis=1, dtype=np.int32)
+
+
+def _best_scores(ranks: Floats) -> Scores:
+    """The best of each row's `_scores`: of stretches of one length, that whose sum is farthest from the mean."""
+    n = ranks.shape[1]
+    sums, known = np.ascontiguousarray(_cumulated(ranks).T), _surprise(n)
+    best = np.zeros(len(ranks), np.float32)
+    for size in range(LEAST_NIGHTS, n - LEAST_NIGHTS + 1):
+        away = np.abs(sums[size:] - sums[:-size])  # [first night, row]
+        inside = away[LEAST_NIGHTS : n - size - LEAST_NIGHTS + 1]
+        farthest = np.maximum.reduce([away[0], away[-1], *([inside.max(axis=0)] if len(inside) else [])])
+        np.maximum(best, known[min(size, n - size)].take(farthest), out=best)
+    return best
+
+
 @lru_cache(maxsize=256)
 def _by_luck(n: int) -> Scores:
     """Best scores of quiet series of this length, ascending."""
     rng = np.random.default_rng((SEED, n))
     block = np.tile(np.arange(1.0, n + 1), (SIMULATED // BLOCKS, 1))
-    return np.sort(np.concatenate([_scores(rng.permuted(block, axis=1)).max(axis=1) for _ in range(BLOCKS)]))
+    return np.sort(np.concatenate([_best_scores(rng.permuted(block, axis=1)) for _ in range(BLOCKS)]))
 
 
 def _limit(p: Sequence[float], rate: float) -> float:

@@ -91,7 +91,8 @@ def build(layout: Layout, table: Table, night: date) -> Built:
     if expiry.of(layout.traces, night):
         return _kept(layout, table, night)
     inputs = Inputs(layout, night, table.inputs, table.uses)
-    frames = inputs.each_part(table.parts, lambda *given: _checked(table, table.build(*given)))
+    last_step = table.parts.steps.then if table.parts and table.parts.steps else table.build
+    frames = inputs.each_part(table.parts, lambda *given: _checked(table, last_step(*given)))
     first = next(frames)
     height = trace.write_parts(chain([first], frames), layout.table(table.name, night), ABOUT)
     return Built(height, first.head(FIRST_ROWS))

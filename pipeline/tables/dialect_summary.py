@@ -3,13 +3,13 @@
 Each tool's own way with percentiles, and its own idea of which requests count.
 """
 
+import numpy as np
 import polars as pl
 
 from pipeline.tables import dialects
-from pipeline.tables.parts import Parts
+from pipeline.tables.parts import Parts, Steps
 
 INPUTS = ("requests", "events", "event_tokens")
-PARTS = Parts(by="series", index="requests")
 USES = {"events": dialects.EVENTS}
 
 GRAIN = ("night", "target", "model", "family", "workload", "scenario", "provenance")
@@ -40,27 +40,70 @@ COLUMNS = {
 
 def build(requests: pl.DataFrame, events: pl.DataFrame, event_tokens: pl.DataFrame) -> pl.DataFrame:
     """What each tool would have printed for every target and scenario of the night."""
-    sent = requests.filter(~pl.col("is_warmup")).group_by(GRAIN).agg(requests_sent=pl.len().cast(pl.Int64))
-    by = [*GRAIN, "dialect", "version", "metric"]
-    source = pl.col("token_source").drop_nulls()
+    return printed(said(requests, events, event_tokens))
+
+
+_OF_TOOL = ("dialect", "version", "metric")
+
+
+def said(requests: pl.DataFrame, events: pl.DataFrame, event_tokens: pl.DataFrame) -> pl.DataFrame:
+    """The values that each tool takes from some requests, a row a series and metric; of no tool, those sent."""
+    series = requests.select(GRAIN).unique().with_row_index("series")
+    numbered = requests.join(series, on=list(GRAIN), maintain_order="left")
+    sent = numbered.filter(~pl.col("is_warmup")).group_by("series").agg(requests_sent=pl.len().cast(pl.Int64))
+    values = [
+        _taken(of_tool.lazy(), dialect)
+        for dialect, of_tool in dialects.say(numbered, events, event_tokens, ["series"])
+    ]
+    return pl.concat([*values, sent], how="diagonal").join(series, on="series").drop("series")
+
+
+def _taken(of_tool: pl.LazyFrame, dialect: dialects.Dialect) -> pl.DataFrame:
+    found = []
+    for name, formula in dialects.formulas(dialect).items():
+        value = pl.col(name)
+        source = pl.col("token_source").drop_nulls().unique() if formula.needs_tokens else _NO_SOURCE
+        found.append(
+            of_tool.filter(value.list.len() > 0 if formula.is_pooled else value.is_not_null())
+            .group_by("series")
+            .agg(
+                dialect=pl.lit(dialect.name),
+                version=pl.lit(dialect.version),
+                metric=pl.lit(name),
+                requests_counted=pl.len().cast(pl.Int64),
+                values=(value.explode() if formula.is_pooled else value).cast(pl.Float64),
+                sources=source,
+            )
+        )
+    return pl.concat(found).collect()
+
+
+_NO_SOURCE = pl.col("token_source").head(0)
+
+
+def printed(found: pl.DataFrame) -> pl.DataFrame:
+    """The table, from what tools took."""
+    sent = found.group_by(GRAIN).agg(pl.col("requests_sent").sum())
+    source = pl.col("sources").explode().drop_nulls()
     return (
-        pl.concat(dialects.say(requests, events, event_tokens))
-        .join(requests.select("request_id", *GRAIN), on="request_id")
-        .sort("request_id")
-        .group_by(by, maintain_order=True)
+        found.drop_nulls("dialect")
+        .group_by(*GRAIN, *_OF_TOOL)
         .agg(
-            requests_counted=pl.len().cast(pl.Int64),
-            values=pl.col("values").explode().sort(),
+            pl.col("requests_counted").sum(),
+            values=pl.col("values").explode(),
             token_source=pl.when(source.n_unique() > 1).then(pl.lit("mixed")).otherwise(source.first()),
         )
         .with_columns(pl.struct("dialect", "values").map_batches(_figures, return_dtype=_FIGURES).alias("figures"))
+        .drop("values")
         .unnest("figures")
-        .join(sent, on=GRAIN)
+        .join(sent, on=list(GRAIN))
         .with_columns(unit=pl.col("metric").replace_strict(dialects.METRICS, return_dtype=pl.String))
         .select(*COLUMNS)
-        .sort(by)
+        .sort(*GRAIN, *_OF_TOOL)
     )
 
+
+PARTS = Parts(by="series", index="requests", steps=Steps(said, printed))
 
 _FIGURES = pl.Struct(
     {
@@ -73,16 +116,16 @@ _FIGURES = pl.Struct(
 
 def _figures(rows: pl.Series) -> pl.Series:
     named = zip(rows.struct.field("dialect"), rows.struct.field("values"), strict=True)
-    return pl.Series([_printed(dialect, values) for dialect, values in named], dtype=_FIGURES)
+    return pl.Series([_of_values(dialects.known()[name], values) for name, values in named], dtype=_FIGURES)
 
 
-def _printed(name: str, values: pl.Series) -> dict[str, object]:
-    """What a tool prints of its sorted values."""
-    dialect = dialects.known()[name]
+def _of_values(dialect: dialects.Dialect, values: pl.Series) -> dict[str, object]:
+    """What a tool prints of its values."""
+    ordered = pl.Series(np.sort(values.to_numpy()))
     return {
-        "n": len(values),
-        "mean": values.mean(),
-        "std": None if dialect.ddof is None else values.std(dialect.ddof),
-        **{f"p{p}": dialects.at(dialect.percentile, values, p / 100) for p in PERCENTILES},
+        "n": len(ordered),
+        "mean": ordered.mean(),
+        "std": None if dialect.ddof is None else ordered.std(dialect.ddof),
+        **{f"p{p}": dialects.at(dialect.percentile, ordered, p / 100) for p in PERCENTILES},
         "percentile_rule": dialect.percentile.name,
     }

@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import date
+from functools import partial
 from typing import Any
 
 import polars as pl
@@ -38,12 +39,23 @@ class Inputs:
         self._names = names
 
     def each_part(self, how: Parts | None, build: Build) -> Iterator[pl.DataFrame]:
-        """What `build` makes of each part, in order; of the whole where it is not built in parts."""
+        """What `build` makes of each part, in order; of the whole where it is not built in parts.
+
+        Of a part that is made in steps, `build` is given what came of the first.
+        """
         if how is None:
             yield build(*self._of(None))
             return
-        at_once = 1 if how.by == "series" and "events" in self._names else AT_ONCE  # a series may be all of a night
-        yield from _ahead(lambda part: build(*self._of(part)), parts.divide(how.by, self._index(how)), at_once)
+        index = self._index(how)
+        given = parts.divide(how.by, index)
+        if how.steps is None:
+            yield from _ahead(lambda part: build(*self._of(part)), given)
+            return
+        for part in given:
+            yield build(pl.concat(_ahead(partial(self._made, how.steps.first), parts.pieces(part, index))))
+
+    def _made(self, step: Build, part: Part) -> pl.DataFrame:
+        return step(*self._of(part))
 
     def _index(self, how: Parts) -> pl.DataFrame:
         if how.index == TRACE:
@@ -70,14 +82,14 @@ class Inputs:
         return pl.scan_parquet(path)
 
 
-def _ahead(compute: Callable[[Part], pl.DataFrame], given: Iterable[Part], at_once: int) -> Iterator[pl.DataFrame]:
+def _ahead(compute: Callable[[Part], pl.DataFrame], given: Iterable[Part]) -> Iterator[pl.DataFrame]:
     """Compute some parts at a time, and give what comes of them in order."""
-    with ThreadPoolExecutor(at_once) as pool:
+    with ThreadPoolExecutor(AT_ONCE) as pool:
         begun: deque[Future[pl.DataFrame]] = deque()
         try:
             for part in given:
                 begun.append(pool.submit(compute, part))
-                if len(begun) >= at_once:
+                if len(begun) >= AT_ONCE:
                     yield begun.popleft().result()
             while begun:
                 yield begun.popleft().result()

@@ -3,6 +3,8 @@
 A request has rows of the tools that would have counted it as a success; they differ in that, too.
 """
 
+from collections.abc import Sequence
+
 import polars as pl
 
 from pipeline.tables import dialects
@@ -29,15 +31,33 @@ COLUMNS = {
 
 def build(requests: pl.DataFrame, events: pl.DataFrame, event_tokens: pl.DataFrame) -> pl.DataFrame:
     """Every request in every dialect that counts it."""
-    gaps = pl.col("values").list
+    kept = (*KEYS, "status")
+    figures = [
+        _figures(dialect, said.lazy(), kept) for dialect, said in dialects.say(requests, events, event_tokens, kept)
+    ]
     return (
-        pl.concat(dialects.say(requests, events, event_tokens))
-        .join(requests.select(*KEYS, "status"), on="request_id")
-        .with_columns(
-            unit=pl.col("metric").replace_strict(dialects.METRICS, return_dtype=pl.String),
-            value=gaps.mean(),
-            gap_count=pl.when("is_pooled").then(gaps.len().cast(pl.Int64)),
-        )
-        .select(*COLUMNS)
+        pl.concat(figures)
+        .with_columns(unit=pl.col("metric").replace_strict(dialects.METRICS, return_dtype=pl.String))
+        .cast(dialects.names())
         .sort("request_id", "dialect", "metric")
+        .cast(dict.fromkeys(dialects.names(), pl.String))
+        .select(*COLUMNS)
     )
+
+
+def _figures(dialect: dialects.Dialect, said: pl.LazyFrame, kept: Sequence[str]) -> pl.DataFrame:
+    """All that a tool says, a row a request and metric."""
+    nothing, rows = pl.lit(None, pl.String), []
+    for name, formula in dialects.formulas(dialect).items():
+        value = pl.col(name)
+        figures = said.select(
+            *kept,
+            dialect=pl.lit(dialect.name),
+            version=pl.lit(dialect.version),
+            metric=pl.lit(name),
+            token_source=pl.col("token_source") if formula.needs_tokens else nothing,
+            value=value.list.mean() if formula.is_pooled else value.cast(pl.Float64),
+            gap_count=value.list.len().cast(pl.Int64) if formula.is_pooled else pl.lit(None, pl.Int64),
+        )
+        rows.append(figures.drop_nulls("value"))
+    return pl.concat(rows).collect()

@@ -4,7 +4,7 @@ A table whose rows follow from one request, one run or one series alone says so 
 input that lists them. It is then built part by part, and is the concatenation of its parts.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import polars as pl
@@ -19,11 +19,20 @@ Stretch = tuple[str, str | None]
 
 
 @dataclass(frozen=True)
+class Steps:
+    """How a part that may be all of a night is made: `first` of some requests at a time, `then` of what came."""
+
+    first: Callable[..., pl.DataFrame]
+    then: Callable[[pl.DataFrame], pl.DataFrame]
+
+
+@dataclass(frozen=True)
 class Parts:
     """`by`: requests, runs or series; `index`: the input whose rows say which there are."""
 
     by: str
     index: str
+    steps: Steps | None = None
 
 
 @dataclass(frozen=True)
@@ -81,6 +90,21 @@ def _by_series(index: pl.DataFrame) -> Iterator[Part]:
     for _, series in runs.group_by(SERIES, maintain_order=True):
         names = tuple(series["run_id"])
         yield Part(names, tuple(map(_stretch, names)))
+
+
+def pieces(part: Part, index: pl.DataFrame) -> list[Part]:
+    """The requests of a part, some at a time."""
+    mine = index.filter(pl.col("run_id").is_in(part.runs))
+    lows = (
+        _counted(mine)
+        .group_by("run_id", pl.col("reads") // READS_A_PART, maintain_order=True)
+        .agg(low=pl.col("request_id").first())
+        .with_columns(high=pl.col("low").shift(-1).over("run_id"))
+    )
+    found: dict[int, list[tuple[str, Stretch]]] = {}
+    for run, number, low, high in lows.iter_rows():
+        found.setdefault(number, []).append((run, (low, high or _stretch(run)[1])))
+    return [Part(*map(tuple, zip(*of, strict=True))) for of in found.values()] or [part]
 
 
 def _stretch(run: str) -> Stretch:

@@ -2,6 +2,7 @@
 
 import polars as pl
 
+from pipeline import trace
 from pipeline.decode import tokens
 from pipeline.decode.status import WITH_METRICS, content_type, status
 from pipeline.tables import answered, marks, order
@@ -14,7 +15,7 @@ from pipeline.tables.windows import phase, windows
 INPUTS = ("trace", "events")
 PARTS = Parts(by="runs", index="trace")
 USES = {
-    "trace": ("request_id", "at_ns", "read_index", "payload"),
+    "trace": ("request_id", "at_ns", "read_index", trace.PAYLOAD_BYTES),
     "events": (
         *(
             "request_id",
@@ -163,12 +164,15 @@ def _facts(recorded: Recorded) -> pl.DataFrame:
 
 
 def _reads(reads: pl.DataFrame) -> pl.DataFrame:
+    """When the first came, how many are stored, and their bytes; `reads` have payloads, or their sizes."""
+    if trace.PAYLOAD_BYTES not in reads.columns:
+        reads = reads.with_columns(trace.payload_bytes())
     ordered = order.numbered(order.by_read(reads))
     found = ordered.group_by(order.NUMBER, maintain_order=True).agg(
         pl.col("request_id").first(),
         first_byte_ns=pl.col("at_ns").min(),
         reads_stored=pl.len().cast(pl.Int64),
-        bytes_stored=pl.col("payload").bin.size().sum().cast(pl.Int64),
+        bytes_stored=pl.col(trace.PAYLOAD_BYTES).sum().cast(pl.Int64),
     )
     return found.drop(order.NUMBER)
 

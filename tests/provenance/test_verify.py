@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 from pipeline import checks, cli, ledger, publish, trace
+from pipeline.checks import suites
 from pipeline.provenance import verify
 from pipeline.provenance.verify import VerifyError
 from tests import nights, streams
@@ -200,6 +201,53 @@ def test_an_edited_warehouse_row_is_named(published, statement, table, column):
     one = only(published)
     assert (one.stage, one.file, one.table) == ("warehouse", "warehouse.duckdb", table)
     assert column in (None, one.column)
+
+
+REORDER = """CREATE TEMP TABLE kept AS SELECT * FROM ttft ORDER BY request_id DESC;
+DELETE FROM ttft; INSERT INTO ttft SELECT * FROM kept"""
+
+
+def of_warehouse(layout):
+    """The site offers the very file, so it differs, too, when the warehouse is written to."""
+    return [one for one in verify.verify(layout, everything=True).differences if one.stage == "warehouse"]
+
+
+def test_the_order_of_rows_in_the_warehouse_says_nothing_and_their_values_do(published):
+    with duckdb.connect(published.warehouse) as con:
+        before = con.sql("SELECT request_id FROM ttft").fetchall()
+        con.execute(REORDER).fetchall()
+        assert con.sql("SELECT request_id FROM ttft").fetchall() != before
+    assert of_warehouse(published) == []
+    with duckdb.connect(published.warehouse) as con:
+        con.execute("UPDATE ttft SET ttft_ms = 1 WHERE request_id LIKE '%.local.w.s.r01/0001'").fetchall()
+    (one,) = of_warehouse(published)
+    assert (one.table, one.column, one.published, one.recomputed) == ("ttft", "ttft_ms", "1.0", "300.0")
+    assert one.row == f"request_id = {NIGHT}.local.w.s.r01/0001"
+
+
+@pytest.fixture
+def audited(published, monkeypatch):
+    """With the audits of two tables, which are published, too."""
+    load = suites.load
+    monkeypatch.setattr("pipeline.checks.audits.load", lambda _=None: {n: load()[n] for n in ("ttft", "targets")})
+    publish.publish_warehouse(published)
+    publish.publish_site(published)
+    return published
+
+
+def test_an_audit_edited_by_hand_is_named_by_what_was_changed_in_it(audited):
+    found = verify.verify(audited, everything=True)
+    assert (found.differences, found.counts["audits"]) == ([], 2)
+    path = audited.audit("ttft", NIGHT)
+    text = path.read_text()
+    path.write_text(text.replace('"passed": true', '"passed": false', 1))
+    stages = {one.stage: one for one in verify.verify(audited, everything=True).differences}
+    assert set(stages) >= {"audits", "warehouse"}
+    one = stages["audits"]
+    assert (one.table, one.row, one.published, one.recomputed) == ("ttft", "results[0].passed", "False", "True")
+    assert (stages["warehouse"].table, stages["warehouse"].column) == ("check_results", "passed")
+    path.write_text(text.replace(f'"night": "{NIGHT}"', '"night": "no"'))
+    assert only(audited).published == "gone, or no audit"
 
 
 def test_an_edited_chart_is_named_by_the_row_of_its_data(published):

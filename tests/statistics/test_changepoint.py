@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.statistics import changepoint
 from pipeline.statistics.changepoint import FALSE_ALARM_RATE, LEAST_NIGHTS, best_cut, changes, step
 
 NOISES = {
@@ -46,6 +47,13 @@ def test_a_planted_shift_is_found_at_its_night_among_series_that_are_quiet(shift
     assert np.mean([len(one[7]) == 1 for one in found]) > 0.85
     others = [sum(map(len, one)) - len(one[7]) for one in found]
     assert np.mean(others) < 0.2
+
+
+@pytest.mark.parametrize("nights", [6, 7, 8, 9, 11, 12, 13, 40, 120])
+def test_the_best_stretch_by_its_length_is_the_best_of_all(nights):
+    block = np.tile(np.arange(1.0, nights + 1), (50, 1))
+    ranks = np.random.default_rng(nights).permuted(block, axis=1)
+    assert (changepoint._best_scores(ranks) == changepoint._scores(ranks).max(axis=1)).all()
 
 
 def test_there_and_back_are_two_changes():

@@ -14,7 +14,7 @@ from pathlib import Path
 from pipeline import ledger, progress, trace
 from pipeline.errors import TokenclockError
 from pipeline.layout import Layout
-from pipeline.provenance.verify.derived import strays, table_differences
+from pipeline.provenance.verify.derived import audit_differences, strays, table_differences
 from pipeline.provenance.verify.difference import Difference
 from pipeline.provenance.verify.published import (
     chart_differences,
@@ -72,6 +72,7 @@ def _differences(this: Work, head: str | None, *, with_checks: bool) -> Iterator
     for done, night in enumerate(this.nights):
         progress.tell(progress.Step("verify", done, len(this.nights), f"traces and tables of {night}"))
         yield from night_differences(this, night)
+        yield from audit_differences(this, night)
     yield from strays(this)
     progress.tell(progress.Step("verify", len(this.nights), len(this.nights), "what is published"))
     yield from _published(this, with_checks=with_checks)

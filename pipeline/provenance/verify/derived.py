@@ -4,11 +4,12 @@ import shutil
 from collections.abc import Iterator
 from datetime import date
 
+import msgspec
 import polars as pl
 
-from pipeline import expiry, publish, tables, trace
+from pipeline import checks, expiry, publish, tables, trace
 from pipeline.layout import Layout
-from pipeline.provenance.verify.difference import ABSENT, Difference, first
+from pipeline.provenance.verify.difference import ABSENT, Difference, first, first_in_json
 from pipeline.provenance.verify.work import Work
 
 
@@ -27,6 +28,19 @@ def table_differences(this: Work, night: date) -> Iterator[Difference]:
         if found := _difference(this.layout, again, name, night):
             yield found
     shutil.rmtree(again.tables)
+
+
+def audit_differences(this: Work, night: date) -> Iterator[Difference]:
+    """Audits that are not what the checks left: they are kept twice, and a hand changes one."""
+    for kept in checks.vouched(this.layout, night):
+        path = this.layout.audit(kept.table, night)
+        file = path.relative_to(this.layout.data).as_posix()
+        this.count("audits")
+        found = checks.read_audit(this.layout, kept.table, night)
+        if found is None:
+            yield Difference("audits", file, "gone, or no audit", "what the checks said", kept.table)
+        elif cell := first_in_json(*map(msgspec.to_builtins, (found, kept))):
+            yield Difference("audits", file, cell.published, cell.recomputed, kept.table, cell.row)
 
 
 def strays(this: Work) -> Iterator[Difference]:

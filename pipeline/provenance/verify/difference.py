@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import polars as pl
 
-Stage = Literal["ledger", "traces", "tables", "warehouse", "charts", "site"]
+Stage = Literal["ledger", "traces", "tables", "audits", "warehouse", "charts", "site"]
 
 KEYS = (
     *("night", "request_id", "run_id", "target", "other", "provider", "file", "workload", "scenario", "round"),

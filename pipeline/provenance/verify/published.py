@@ -12,7 +12,7 @@ import polars as pl
 
 from pipeline import charts, checks, ledger, publish, site, tables, warehouse
 from pipeline.layout import Layout
-from pipeline.provenance.verify.difference import ABSENT, Cell, Difference, first, first_in_json, shown
+from pipeline.provenance.verify.difference import ABSENT, KEYS, Cell, Difference, first, first_in_json, shown
 from pipeline.provenance.verify.work import Work
 from pipeline.tables import changes
 
@@ -104,11 +104,11 @@ def warehouse_differences(this: Work, again: Layout) -> Iterator[Difference]:
 def _first_of_rows(mine: pl.DataFrame, yours: pl.DataFrame) -> Cell | None:
     """The first cell that differs, whatever the order of rows: a night computed anew comes behind the others."""
     found = first(mine, yours)
-    by = [name for name, kind in yours.schema.items() if not kind.is_nested()]
     if found is None or mine.schema != yours.schema:
         return found
-    again = first(mine.sort(by, maintain_order=True), yours.sort(by, maintain_order=True))
-    return again and found
+    flat = [name for name, kind in yours.schema.items() if not kind.is_nested()]
+    by = sorted(flat, key=lambda name: name not in KEYS)  # what names a row first: a changed value moves none
+    return first(mine.sort(by, maintain_order=True), yours.sort(by, maintain_order=True))
 
 
 def _catalog(con: duckdb.DuckDBPyConnection, query: str) -> pl.DataFrame:

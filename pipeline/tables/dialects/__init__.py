@@ -7,17 +7,17 @@ with that of another.
 
 import importlib
 import pkgutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 
 import polars as pl
 
 from pipeline.tables import order
 from pipeline.tables.dialects._contract import Dialect, Formula
-from pipeline.tables.dialects._marks import marks
+from pipeline.tables.dialects._marks import facts, of_tokens
 from pipeline.tables.dialects._percentiles import at
 
-__all__ = ["METRICS", "Dialect", "Formula", "at", "formulas", "known", "say"]
+__all__ = ["METRICS", "Dialect", "Formula", "at", "formulas", "known", "names", "say"]
 
 METRICS = {
     "ttft_ms": "ms",
@@ -37,6 +37,12 @@ EVENTS = (
 
 
 @cache
+def names() -> pl.Schema:
+    """What the names of tools and metrics are, so that rows are sorted by them quickly."""
+    return pl.Schema({"dialect": pl.Enum(sorted(known())), "metric": pl.Enum(sorted(METRICS))})
+
+
+@cache
 def known() -> dict[str, Dialect]:
     """Every dialect of every module in this folder, by name."""
     modules = [importlib.import_module(f"{__name__}.{found.name}") for found in pkgutil.iter_modules(__path__)]
@@ -48,19 +54,24 @@ def formulas(dialect: Dialect) -> dict[str, Formula]:
     return {**dialect.formulas, "tokens": Formula(dialect.tokens.text, dialect.tokens.value)}
 
 
-def say(requests: pl.DataFrame, events: pl.DataFrame, event_tokens: pl.DataFrame) -> Iterator[pl.DataFrame]:
-    """What each tool makes of the requests that it counts, one frame a tool and metric.
+def say(
+    requests: pl.DataFrame, events: pl.DataFrame, event_tokens: pl.DataFrame, kept: Sequence[str]
+) -> Iterator[tuple[Dialect, pl.DataFrame]]:
+    """What each tool makes of the requests that it counts, a row a request.
 
-    `values`: the figures behind it, one, or one a gap where the tool pools gaps; requests without any are left out.
+    `kept`: columns of requests that are wanted; `token_source`; and one for each of its metrics, null where the
+    tool has none, a list where it pools the gaps of all requests.
     """
     ordered = order.numbered(_with_tokens(order.by_event(events), event_tokens))
-    sent = requests.filter(~pl.col("is_warmup"))
+    known = facts(requests.filter(~pl.col("is_warmup")), ordered)
     for alike in _alike():
-        of_tools = marks(sent, ordered, alike[0].is_token)
+        marks = known.join(
+            of_tokens(ordered, alike[0].is_token), on=order.NUMBER, how="left", maintain_order="left"
+        )
         for dialect in alike:
-            of_tool = of_tools.filter(dialect.counts)
-            for name, formula in formulas(dialect).items():
-                yield _said(dialect, name, formula, of_tool)
+            values = {name: formula.value for name, formula in formulas(dialect).items()}
+            counted = marks.lazy().filter(dialect.counts)
+            yield dialect, counted.select(*kept, token_source=dialect.tokens.source, **values).collect()
 
 
 def _with_tokens(ordered: pl.DataFrame, event_tokens: pl.DataFrame) -> pl.DataFrame:
@@ -76,24 +87,3 @@ def _alike() -> Iterable[list[Dialect]]:
     for dialect in known().values():
         alike.setdefault(str(dialect.is_token), []).append(dialect)
     return alike.values()
-
-
-def _said(dialect: Dialect, name: str, formula: Formula, of_tool: pl.DataFrame) -> pl.DataFrame:
-    needs_tokens = any("tokens" in column for column in formula.value.meta.root_names())
-    source = dialect.tokens.source if needs_tokens else pl.lit(None, pl.String)
-    found = of_tool.select("request_id", value=formula.value, token_source=source)
-    is_pooled = found.schema["value"] == pl.List
-    values = pl.col("value") if is_pooled else pl.concat_list("value")
-    return (
-        found.drop_nulls("value")
-        .select(
-            "request_id",
-            "token_source",
-            dialect=pl.lit(dialect.name),
-            version=pl.lit(dialect.version),
-            metric=pl.lit(name),
-            is_pooled=pl.lit(is_pooled),
-            values=values.cast(pl.List(pl.Float64)),
-        )
-        .filter(pl.col("values").list.len() > 0)
-    )

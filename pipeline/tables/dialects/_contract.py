@@ -10,13 +10,19 @@ from pipeline.tables.dialects._percentiles import Percentile
 
 @dataclass(frozen=True)
 class Formula:
-    """A quantity as the tool computes it: in words, and as an expression over the columns of `_marks.marks`.
+    """A quantity as the tool computes it: in words, and as an expression over the marks of `_marks`.
 
-    An expression that gives a list holds one value a gap: the tool pools the gaps of all requests.
+    Where `is_pooled`, the expression gives a list with one value a gap: the tool pools the gaps of all requests.
     """
 
     text: str
     value: pl.Expr
+    is_pooled: bool = False
+
+    @property
+    def needs_tokens(self) -> bool:
+        """Whether it depends on a count of tokens."""
+        return any("tokens" in column for column in self.value.meta.root_names())
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import polars as pl
 
 from pipeline.tables.dialects._contract import Formula, Tokens
-from pipeline.tables.dialects._marks import EVENT_TOKENS, FIRST, STAMPS
+from pipeline.tables.dialects._marks import FIRST, GAPS, TOKENS_BESIDE
 
 
 def ms(ns: pl.Expr) -> pl.Expr:
@@ -28,14 +28,11 @@ def after_first(end: pl.Expr, tokens: Tokens, text: str = "(E2E − TTFT) / (tok
 
 def gaps() -> Formula:
     """Time between neighbouring token-bearing events, per event, pooled over all requests."""
-    gap = STAMPS.list.eval(ms(pl.element().diff(null_behavior="drop")))
-    return Formula("gap between neighbouring token-bearing events, per event; pooled", gap)
+    return Formula("gap between neighbouring token-bearing events, per event; pooled", GAPS, is_pooled=True)
 
 
 def token_gaps() -> Formula:
     """The same per token: the first token of an event has the event's gap, every other one 0."""
-    beside = EVENT_TOKENS.list.eval((pl.element() - 1).clip(0)).list.sum()
-    has_all = EVENT_TOKENS.list.eval(pl.element().is_not_null()).list.all()
     text = "gap between neighbouring tokens: the first of an event has the event's gap, the others 0; pooled"
-    zeros = pl.lit(0.0).repeat_by(pl.when(has_all).then(beside))
-    return Formula(text, pl.when(has_all).then(pl.concat_list(gaps().value, zeros)))
+    both = pl.concat_list(GAPS, pl.lit(0.0).repeat_by(TOKENS_BESIDE))
+    return Formula(text, pl.when(TOKENS_BESIDE.is_not_null()).then(both), is_pooled=True)

@@ -1,7 +1,6 @@
 """The marks that formulas of other tools are made of: one row a request, offsets in ns from `sent`.
 
-`first`, `last`, `stamps` and `event_tokens` are of the events that the tool takes for tokens; the others are facts
-of the request, the same for every tool.
+`of_tokens` gives those of the events that a tool takes for tokens, `facts` what is the same for every tool.
 """
 
 import polars as pl
@@ -13,10 +12,12 @@ FIRST = pl.col("first_ns")
 """The first event that the tool takes for a token."""
 LAST = pl.col("last_ns")
 """The last one."""
-STAMPS = pl.col("stamps")
-"""Stamps of all of them."""
-EVENT_TOKENS = pl.col("event_tokens")
-"""Tokens of each of them, tokenised by itself; null where the tokenizer is not known."""
+GAPS = pl.col("gaps_ms")
+"""Time between neighbouring ones, ms; a list."""
+TOKENS_BESIDE = pl.col("tokens_beside")
+"""Tokens of each of them but one, tokenised by itself, in all; null where the tokenizer is not known."""
+FIRST_EVENT_TOKENS = pl.col("first_event_tokens")
+"""Tokens of the first one, likewise."""
 LAST_LINE = pl.col("last_line_ns")
 """Last event of any kind, usage and [DONE] included."""
 LAST_CHUNK = pl.col("last_chunk_ns")
@@ -68,29 +69,38 @@ NO_ERROR = ~pl.col("has_error")
 """No event carries an error."""
 
 
-def marks(requests: pl.DataFrame, events: pl.DataFrame, is_token: pl.Expr) -> pl.DataFrame:
-    """The marks of each request that got an event, by the tool's own idea of a token.
+def facts(requests: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
+    """The requests that got an event, and what their events say whatever a token is.
 
     `events` are sorted, numbered (see `order`), and have `event_tokens`.
     """
     at = pl.col("at_ns")
     is_usage = pl.col("completion_tokens").is_not_null()
     is_usage_only = is_usage & ~TOKEN & pl.col("finish_reason").is_null()
-    of_events = (
-        events.with_columns(is_token=is_token)
+    of_events = events.group_by(order.NUMBER, maintain_order=True).agg(
+        pl.col("request_id").first(),
+        last_line_ns=at.max(),
+        last_chunk_ns=at.filter(~pl.col("is_done")).max(),
+        done_ns=at.filter("is_done").first(),
+        usage_ns=at.filter(is_usage).last(),
+        has_error=(pl.col("error_message").is_not_null() | pl.col("error_code").is_not_null()).any(),
+        chunk_count=(~pl.col("is_done") & ~is_usage_only).sum().cast(pl.Int64),
+    )
+    return requests.join(of_events, on="request_id", how="inner")
+
+
+def of_tokens(events: pl.DataFrame, is_token: pl.Expr) -> pl.DataFrame:
+    """First, last, gaps and counts of the events that are tokens, by the number of their request."""
+    at, tokens = pl.col("at_ns"), pl.col("event_tokens")
+    return (
+        events.filter(is_token)
+        .select(order.NUMBER, "at_ns", "event_tokens", gap_ms=at.diff() / 1e6)
         .group_by(order.NUMBER, maintain_order=True)
         .agg(
-            pl.col("request_id").first(),
-            first_ns=at.filter("is_token").min(),
-            last_ns=at.filter("is_token").max(),
-            stamps=at.filter("is_token"),
-            event_tokens=pl.col("event_tokens").filter("is_token"),
-            last_line_ns=at.max(),
-            last_chunk_ns=at.filter(~pl.col("is_done")).max(),
-            done_ns=at.filter("is_done").first(),
-            usage_ns=at.filter(is_usage).last(),
-            has_error=(pl.col("error_message").is_not_null() | pl.col("error_code").is_not_null()).any(),
-            chunk_count=(~pl.col("is_done") & ~is_usage_only).sum().cast(pl.Int64),
+            first_ns=at.min(),
+            last_ns=at.max(),
+            gaps_ms=pl.col("gap_ms").slice(1),
+            tokens_beside=pl.when(tokens.is_not_null().all()).then((tokens - 1).clip(0).sum()),
+            first_event_tokens=tokens.first(),
         )
     )
-    return requests.join(of_events.drop(order.NUMBER), on="request_id", how="inner")

@@ -4,7 +4,7 @@ import polars as pl
 
 from pipeline.tables.dialects._contract import Dialect, Formula, Tokens
 from pipeline.tables.dialects._formulas import ttft
-from pipeline.tables.dialects._marks import EVENT_TOKENS, FIRST, LAST, SENT, SUCCEEDED, TOKEN, tokens
+from pipeline.tables.dialects._marks import FIRST, FIRST_EVENT_TOKENS, LAST, SENT, SUCCEEDED, TOKEN, tokens
 from pipeline.tables.dialects._percentiles import LINEAR
 
 _ANSWER_TOKENS = 500
@@ -15,7 +15,7 @@ _TOKENS = Tokens(
     _RECOUNTED.value,
     pl.when(_RECOUNTED.value.is_not_null()).then(pl.lit("recounted, for o200k_base")),
 )
-_LATER = _TOKENS.value - EVENT_TOKENS.list.first()
+_LATER = _TOKENS.value - FIRST_EVENT_TOKENS
 _SPEED = pl.when((_LATER > 0) & (LAST > FIRST)).then(_LATER * 1e9 / (LAST - FIRST))
 _TTFT = ttft(SENT, "the request is sent")
 
