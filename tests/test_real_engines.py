@@ -9,8 +9,8 @@ import sys
 import tarfile
 
 import msgspec
-import pyarrow as pa
 import polars as pl
+import pyarrow as pa
 import pytest
 
 from pipeline import cli, trace
