@@ -10,6 +10,7 @@ import tarfile
 
 import msgspec
 import polars as pl
+import pyarrow as pa
 import pytest
 
 from pipeline import cli, trace
@@ -97,7 +98,8 @@ def test_llama_server_computes_every_prompt_and_its_own_counters_are_kept(layout
     assert run.engine["quantisation"] == "Q4_1"
     assert rows["is_connection_reused"].to_list() == [False, False]
     (tokens,) = rows["prompt_tokens"].unique()
-    last = (trace.run_folder(layout.traces, tonight(), "real", run.run_id) / trace.ENGINE_METRICS).read_bytes()
-    page = msgspec.json.decode(last.splitlines()[-1], type=Scrape).page.splitlines()
+    kept = trace.run_folder(layout.traces, tonight(), "real", run.run_id) / trace.ENGINE_METRICS
+    last = pa.input_stream(kept, compression="zstd").read().splitlines()[-1]
+    page = msgspec.json.decode(last, type=Scrape).page.splitlines()
     assert f"llamacpp:prompt_tokens_total {3 * tokens}" in page  # the one prompt, three times, all of it
     assert "llamacpp:prompt_tokens_cached_total 0" in page

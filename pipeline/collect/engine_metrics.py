@@ -1,6 +1,7 @@
 """What an engine says of itself while it is measured: its Prometheus page, scraped and kept as it came.
 
 Nothing is parsed. A line of the file is one scrape: when it was asked for, how long it took, the page.
+Sealing the run compresses the file (`trace.seal_engine_metrics`).
 """
 
 import threading

@@ -27,7 +27,9 @@ _PIECE = 2**20
 
 _NAME = r"[a-z0-9][a-z0-9-]*"
 _RUN_ID = r"[0-9A-Za-z][0-9A-Za-z.-]*"
-_RUN_FILES = "|".join(re.escape(name) for name in ("manifest.json", trace.ENGINE_METRICS, *trace.FILES))
+_RUN_FILES = "|".join(
+    re.escape(name) for name in ("manifest.json", trace.ENGINE_METRICS, trace.SCRAPES, *trace.FILES)
+)
 ALLOWED = re.compile(
     rf"target={_NAME}/(?:{_RUN_ID}/(?:{_RUN_FILES})|engine\.r\d+\.log)|calibration/[0-9A-Za-z][0-9A-Za-z.+-]*\.json"
 )

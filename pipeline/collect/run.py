@@ -191,6 +191,6 @@ def _watched(plan: Plan, endpoint: Endpoint, folder: Path, anchor_ns: int) -> It
     if endpoint.engine is None or rate_hz == 0:
         yield None
         return
-    scraped = scraping(endpoint.metrics_url, folder / trace.ENGINE_METRICS, SCRAPE_S, anchor_ns)
+    scraped = scraping(endpoint.metrics_url, folder / trace.SCRAPES, SCRAPE_S, anchor_ns)
     with scraped, hardware.sampling(folder / trace.SAMPLES, rate_hz, anchor_ns) as sampled:
         yield sampled

@@ -7,7 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
+import pyarrow as pa
 
+from pipeline import trace
 from pipeline.collect.engine_metrics import Scrape, scraping
 from tests.collect.engines.process_watch import wait_until
 
@@ -62,3 +64,14 @@ def test_an_engine_without_metrics_leaves_no_file(tmp_path):
     with scraping(None, tmp_path / "m", 1.0, 0):
         pass
     assert not (tmp_path / "m").exists()
+
+
+def test_the_pages_of_a_closed_run_are_compressed_and_vouched_for(tmp_path):
+    with engine() as url, scraping(url, tmp_path / trace.SCRAPES, 60.0, 0):
+        pass
+    files = trace.seal_engine_metrics(tmp_path)
+    sealed = tmp_path / trace.ENGINE_METRICS
+    kept = len(scrapes(tmp_path / trace.SCRAPES))
+    assert files == {sealed.name: trace.File(trace.sha256(sealed), kept)}
+    assert pa.input_stream(sealed, compression="zstd").read() == (tmp_path / trace.SCRAPES).read_bytes()
+    assert trace.seal_engine_metrics(tmp_path / "none") == {}
