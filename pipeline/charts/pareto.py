@@ -1,5 +1,6 @@
 """Throughput against speed per user: the curve of every sweep, a line each, points labelled by their load."""
 
+import math
 from functools import partial
 
 import altair as alt
@@ -10,6 +11,10 @@ from pipeline.charts import theme
 from pipeline.charts.chart import FAMILIES, AnyChart, Chart
 
 HEIGHT = 360
+MARK_PX, LETTER_PX, LINE_PX = 9, 6.5, 11
+"""Side of a mark; width of a digit and height of a line beside it."""
+BESIDE, ABOVE = 8, 6
+"""Where a number stands from the middle of its mark, to the right and upwards."""
 COLORS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7a7a7a", "#1b2733"]
 MEASURED, RELEASED = "this installation, last night", "a release: other date, other machine"
 
@@ -32,8 +37,8 @@ ORDER BY curve, level
 DESCRIPTION = (
     "Each line is a sweep, from its lightest load to its heaviest: across, the speed that one user sees; upwards, "
     "the tokens a second of all together, for each GPU where their number is known. A ring marks the knee, after "
-    "which more load brings less than 5 % more. Solid lines with circles are of the last night, broken ones with "
-    "squares of releases."
+    "which more load brings less than 5 % more. A number that would lie on another shows on hover only. Solid "
+    "lines with circles are of the last night, broken ones with squares of releases."
 )
 
 
@@ -61,7 +66,7 @@ def _draw(family: str, title: str, con: duckdb.DuckDBPyConnection) -> AnyChart:
     head = alt.TitleParams(f"{title}: throughput against speed per user", subtitle=subtitle)
     if points.is_empty():
         return theme.said("No sweep of this family was measured yet; plans/h100-8b.toml holds one.", head)
-    return _layers(points).properties(width=theme.WIDTH, height=HEIGHT, title=head)
+    return _layers(points.with_columns(_numbered(points))).properties(width=theme.WIDTH, height=HEIGHT, title=head)
 
 
 def _layers(points: pl.DataFrame) -> AnyChart:
@@ -95,14 +100,53 @@ def _layers(points: pl.DataFrame) -> AnyChart:
     line = base.mark_line(strokeWidth=1.5, opacity=0.7).encode(order="level:Q", strokeDash=dash)
     marks = base.mark_point(filled=True, size=70, opacity=1).encode(shape=shape, tooltip=_told(points))
     knees = base.transform_filter("datum.is_knee").mark_point(filled=False, size=260, strokeWidth=2)
-    words = base.mark_text(align="left", dx=8, dy=-6, fontSize=11).encode(text=alt.Text("level:Q", format=",.3~f"))
+    words = (
+        base.transform_filter("datum.is_numbered")
+        .mark_text(align="left", dx=BESIDE, dy=-ABOVE, fontSize=11)
+        .encode(text=alt.Text("level:Q", format=",.3~f"))
+    )
     layered: AnyChart = alt.layer(line, knees, marks, words)
     return layered
 
 
-def _scale(values: pl.Series) -> alt.Scale:
+def _numbered(points: pl.DataFrame) -> pl.Series:
+    """Whether a point's number is shown: on no other curve's mark, and on no number that is shown already."""
+    across = _pixels(points["speed"], theme.WIDTH)
+    upwards = _pixels(points["throughput"], HEIGHT)
+    marks = list(zip(across, upwards, points["curve"], strict=True))
+    shown: list[tuple[float, float, float]] = []
+    kept = []
+    for (x, y, curve), level in zip(marks, points["level"], strict=True):
+        wide = LETTER_PX * len(format(level, ",.3g"))
+        middle, height = x + BESIDE + wide / 2, y + ABOVE
+        is_free = not any(
+            abs(middle - other) < (wide + width) / 2 and abs(height - above) < LINE_PX
+            for other, above, width in shown
+        ) and not any(
+            abs(middle - other) < (wide + MARK_PX) / 2 and abs(height - above) < (LINE_PX + MARK_PX) / 2
+            for other, above, of in marks
+            if of != curve
+        )
+        kept.append(is_free)
+        if is_free:
+            shown.append((middle, height, wide))
+    return pl.Series("is_numbered", kept, dtype=pl.Boolean)
+
+
+def _pixels(values: pl.Series, length: int) -> list[float]:
+    """Where values lie on their axis."""
+    low, high = _bounds(values)
+    return [length * math.log(value / low) / math.log(high / low) for value in values]
+
+
+def _bounds(values: pl.Series) -> tuple[float, float]:
+    """The ends of a scale, with room for the numbers beside the marks."""
     low, high = (float(bound) for bound in (values.min(), values.max()))  # type: ignore[arg-type]  # numbers
-    return alt.Scale(type="log", nice=False, domain=[low / 1.3, high * 1.3])
+    return low / 1.3, high * 1.3
+
+
+def _scale(values: pl.Series) -> alt.Scale:
+    return alt.Scale(type="log", nice=False, domain=list(_bounds(values)))
 
 
 def _axis() -> alt.Axis:
@@ -111,7 +155,7 @@ def _axis() -> alt.Axis:
 
 def _told(points: pl.DataFrame) -> list[alt.Tooltip]:
     """Everything known of a point, on hover."""
-    hidden = {"curve", "origin", "is_per_gpu"}
+    hidden = {"curve", "origin", "is_per_gpu", "is_numbered"}
     return [
         alt.Tooltip(f"{name}:Q", format=",.4~r") if kind.is_float() else alt.Tooltip(f"{name}:N")
         for name, kind in points.schema.items()

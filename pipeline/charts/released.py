@@ -30,8 +30,11 @@ ORDER BY label, s.concurrency, s.target
 _NAMED = 8
 """A load with a number beside it, like one stream and the most; between them the marks crowd."""
 
-_APART = 1.2
-"""Ratio of two figures whose numbers do not lie on each other."""
+_APART = 1.55
+"""Ratio of two figures whose numbers do not lie on each other, where the scale spans three decades."""
+
+_ALIKE = 1.2
+"""Ratio of two figures that may be said as one."""
 
 
 def panel(figures: pl.DataFrame, x: alt.X, tooltip: list[alt.Tooltip], digits: int) -> AnyChart:
@@ -62,13 +65,13 @@ def _text(digits: int) -> pl.Expr:
     alone = pl.format("{} at 1", figure.round(digits).cast(pl.Int64))
     return (
         pl.when(load == 1)
-        .then(pl.when(is_most_apart).then(alone).otherwise(pl.format("{} to {}", alone, most)))
+        .then(pl.when(_apart(heaviest, one, _ALIKE)).then(alone).otherwise(pl.format("{} to {}", alone, most)))
         .when((load == _NAMED) & has_room | (load == most) & is_most_apart)
         .then(load.cast(pl.String))
         .otherwise(pl.lit(""))
     )
 
 
-def _apart(one: pl.Expr, other: pl.Expr) -> pl.Expr:
+def _apart(one: pl.Expr, other: pl.Expr, by: float = _APART) -> pl.Expr:
     ratio = (one / other).fill_null(float("inf"))
-    return (ratio > _APART) | (ratio < 1 / _APART)
+    return (ratio > by) | (ratio < 1 / by)

@@ -72,3 +72,15 @@ def test_what_is_simulated_hidden_old_or_of_another_family_is_not_drawn(more):
 def test_without_a_sweep_the_chart_says_where_one_is():
     _, rows = drawn({**OURS[0], "family": "another"})
     assert "plans/h100-8b.toml" in rows[0]["text"]
+
+
+def test_a_number_that_would_lie_on_another_is_not_drawn():
+    beside = [
+        point(level, speed * 1.01, throughput, workload="z")
+        for level, speed, throughput in ((1, 100, 100), (8, 20, 9))
+    ]
+    spec, rows = drawn(*OURS, *beside)
+    assert {(row["curve"], row["level"]): row["is_numbered"] for row in rows} == {
+        ("T, w", 1.0): True, ("T, w", 2.0): True, ("T, w", 4.0): True, ("T, z", 1.0): False, ("T, z", 8.0): True,
+    }  # fmt: skip
+    assert spec["layer"][-1]["transform"] == [{"filter": "datum.is_numbered"}]
