@@ -4,6 +4,7 @@ Nights whose critical checks fail stay staged and are named; what was published 
 """
 
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -54,13 +55,13 @@ class Published:
     releases: dict[str, list[str]]
 
 
-def build_night(layout: Layout, night: date) -> dict[str, int]:
-    """Compute all tables of a night from its traces; return rows by table.
+def build_night(layout: Layout, night: date, wanted: Mapping[str, tables.Table] | None = None) -> dict[str, int]:
+    """Compute all tables of a night from its traces, or those `wanted`; return rows by table.
 
     Of a night whose raw reads expired: the tables that it has, which stay as they are.
     """
     rows = {}
-    every = tables.tables()
+    every = wanted or tables.tables()
     if expiry.of(layout.traces, night):
         every = {name: table for name, table in every.items() if layout.table(name, night).exists()}
     for done, (name, table) in enumerate(every.items()):
@@ -71,11 +72,16 @@ def build_night(layout: Layout, night: date) -> dict[str, int]:
 
 
 def build_releases(layout: Layout, *, again: bool = False) -> dict[str, int]:
-    """Compute the tables of each release that lacks some, or `again` of all; return rows by release."""
+    """Compute the tables of each release that lacks some or has others' traces now, or `again` of all.
+
+    Returns rows by release.
+    """
     rows = {}
     for one in releases.carried(layout):
         if again or not one.is_built:
-            rows[one.name] = sum(sum(build_night(one.layout, night).values()) for night in one.nights)
+            wanted = releases.needed()
+            rows[one.name] = sum(sum(build_night(one.layout, night, wanted).values()) for night in one.nights)
+            one.stamp()
     return rows
 
 

@@ -5,8 +5,11 @@ Their tables are computed like those of any night, into folders of their own, an
 the last night, a trend or a pair of a comparison.
 """
 
+import hashlib
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
+from pathlib import Path
 
 import polars as pl
 
@@ -14,7 +17,10 @@ from pipeline import tables, trace
 from pipeline.layout import Layout
 
 SHOWN = ("targets", "runs", "summary", "throughput", "sweeps", "knees", "hardware")
-"""The tables of a release that the warehouse holds; all others lie in `data/releases`, as Parquet."""
+"""The tables of a release that the warehouse holds; those that they rest on lie in `data/releases`, as Parquet."""
+
+ERROR = "instrument"
+"""The recorder's own error beside its figures: computed and checked with them."""
 
 NAME = "The release: a folder of data-releases with raw traces, where its README says what they are"
 
@@ -33,8 +39,34 @@ class Release:
 
     @property
     def is_built(self) -> bool:
-        """Whether every table of every night is there."""
-        return all(self.layout.table(name, night).exists() for name in tables.tables() for night in self.nights)
+        """Whether every table of every night is there, and of the traces as they are carried now."""
+        built = (self.layout.table(name, night) for name in needed() for night in self.nights)
+        return self._stamp.exists() and self._stamp.read_text() == self._traces() and all(map(Path.exists, built))
+
+    def stamp(self) -> None:
+        """Say that the tables are those of the traces as they are now."""
+        self._stamp.write_text(self._traces())
+
+    @property
+    def _stamp(self) -> Path:
+        return self.layout.data / "built_from.sha256"
+
+    def _traces(self) -> str:
+        """A hash of all manifests, which hold the hashes of all files."""
+        found = sorted(self.layout.traces.glob("night=*/target=*/*/manifest.json"))
+        return hashlib.sha256(b"".join(path.read_bytes() for path in found)).hexdigest()
+
+
+@cache
+def needed() -> dict[str, tables.Table]:
+    """Tables of which those of a release are made, each after the tables it reads.
+
+    A release has no more: tables that nobody is shown would be the most of what a first night takes.
+    """
+    every, wanted = tables.tables(), {*SHOWN, ERROR}
+    for name, table in reversed(every.items()):
+        wanted |= set(table.inputs) - {tables.TRACE} if name in wanted else set()
+    return {name: table for name, table in every.items() if name in wanted}
 
 
 def carried(layout: Layout) -> list[Release]:

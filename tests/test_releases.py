@@ -1,5 +1,6 @@
 """Releases: measured elsewhere, recomputed here, published beside our nights and never as one of them."""
 
+import shutil
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -50,9 +51,22 @@ def test_a_release_is_computed_from_its_traces_where_they_lie_and_once(with_rele
     [one] = releases.carried(with_release)
     assert (one.name, one.nights, one.is_built) == ("gpu-box", [LATER], True)
     assert one.layout.tables.is_relative_to(with_release.data / "releases" / "gpu-box")
+    assert {path.name for path in one.layout.tables.iterdir()} == set(releases.needed()) < set(tables.tables())
     one.layout.table("ttft", LATER).unlink()
     assert list(publish.build_releases(with_release)) == ["gpu-box"]
     assert list(publish.build_releases(with_release, again=True)) == ["gpu-box"]
+
+
+def test_a_release_whose_traces_were_replaced_is_computed_anew(with_release):
+    publish.build_releases(with_release)
+    elsewhere = Layout(with_release.releases / "gpu-box", with_release.site)
+    shutil.rmtree(elsewhere.traces)
+    nights.record(elsewhere, LATER, target="h100", **GPU)
+    [one] = releases.carried(with_release)
+    assert not one.is_built
+    assert list(publish.build_releases(with_release)) == ["gpu-box"]
+    assert one.is_built
+    assert releases.frame([one], "runs")["target"].unique().to_list() == ["h100"]
 
 
 def test_what_was_released_stands_beside_our_nights_and_is_none_of_them(with_release):
