@@ -159,9 +159,11 @@ async def _collect(this: Collection, due: list[Run], earlier: list[trace.Manifes
         runs = _still_needed(this.plan, list(of_round), recorded, progress)
         if not runs:
             continue
+        pause_s = this.plan.night.round_pause_s
         if recorded:
-            await asyncio.sleep(this.plan.night.round_pause_s)
-        await _calibrate(this, round_, "before", flow.loads(this.plan, runs, [*earlier, *recorded]), progress)
+            await asyncio.sleep(pause_s)
+        if pause_s or not recorded:  # else what came after the last round has just been told
+            await _calibrate(this, round_, "before", flow.loads(this.plan, runs, [*earlier, *recorded]), progress)
         for name, group in itertools.groupby(runs, key=lambda run: run.target):
             progress.say(f"{name}, round {round_}")
             recorded += await _record_target(this, list(group), purse, progress)
