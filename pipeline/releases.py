@@ -8,7 +8,6 @@ the last night, a trend or a pair of a comparison.
 import hashlib
 from dataclasses import dataclass
 from datetime import date
-from functools import cache
 from pathlib import Path
 
 import polars as pl
@@ -57,7 +56,6 @@ class Release:
         return hashlib.sha256(b"".join(path.read_bytes() for path in found)).hexdigest()
 
 
-@cache
 def needed() -> dict[str, tables.Table]:
     """Tables of which those of a release are made, each after the tables it reads.
 
