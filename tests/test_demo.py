@@ -139,7 +139,8 @@ def test_the_demos_site_shows_its_charts_without_errors_or_network(ran):
         for name in of_one_night:
             this.page.locator(f"[data-chart={name}][data-drawn=yes]").wait_for()
         assert "SmolLM2 135M Instruct" in this.page.inner_text("header")
-        assert this.page.locator("#local_ttft [aria-roledescription=point]").count() >= 18
+        measured = run(layout, "SELECT count(*) AS n FROM requests WHERE NOT is_warmup")["n"].item()
+        assert this.page.locator("#local_ttft [aria-roledescription=point]").count() == measured >= 12
         assert this.errors == []
         assert [url for url in this.requests if not url.startswith(("data:", "blob:"))] == [page.as_uri()]
 
@@ -168,7 +169,7 @@ def ui(layout):
 
 
 def _answering(url, process, log):
-    for _ in range(240):
+    for _ in range(600):  # three processes that import everything, on a machine that does other work too
         assert process.poll() is None, log.read_text()
         try:
             with urllib.request.urlopen(f"{url}/server_info", timeout=5):  # noqa: S310 - loopback
