@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from gguf import GGUFReader
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
+from pipeline import gguf_header
 from pipeline.decode import llama3
 from pipeline.errors import TokenclockError
 
@@ -113,16 +113,16 @@ def _load_gguf(place: str) -> Tokenizer:
 
 def _told(path: Path, fields: dict[str, Any], key: str) -> Any:
     """What the file's metadata say of its tokenizer under `key`."""
-    field = fields.get(f"tokenizer.ggml.{key}")
-    if field is None:
+    found = fields.get(f"tokenizer.ggml.{key}")
+    if found is None:
         raise TokenizerError(f"{path}: no tokenizer.ggml.{key} in it; use hf:<path of the model's tokenizer.json>")
-    return field.contents()
+    return found
 
 
 def _metadata(path: Path) -> dict[str, Any]:
     try:
-        return dict(GGUFReader(path).fields)
-    except (ValueError, KeyError, IndexError) as error:
+        return gguf_header.read(path)
+    except ValueError as error:
         raise TokenizerError(f"{path}: not a readable GGUF file ({error}); fetch it again") from error
 
 

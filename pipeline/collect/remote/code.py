@@ -13,6 +13,7 @@ PARTS = (
     "__init__.py",
     "collect",
     "errors.py",
+    "gguf_header.py",
     "layout.py",
     "ledger.py",
     "plan.py",

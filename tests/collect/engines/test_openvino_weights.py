@@ -27,17 +27,32 @@ PAIRS = [
 ]
 
 
-def test_scalars_and_numbers_are_read_and_strings_in_arrays_are_skipped(tmp_path):
+def test_numbers_strings_and_arrays_of_both_are_read(tmp_path):
     file = tmp_path / "Tiny-1M.Q4_1.gguf"
     file.write_bytes(struct.pack("<4sIQQ", b"GGUF", 3, 0, len(PAIRS)) + b"".join(PAIRS) + b"tensors")
     header = weights.read_header(file)
     assert header.values["general.file_type"] == 3
     assert header.values["llama.rope.freq_base"] == 0.5
     assert header.values["tokenizer.ggml.add_bos_token"] is True
-    assert header.values["tokenizer.ggml.tokens"] is None
+    assert header.values["tokenizer.ggml.tokens"] == ["a", "", "é"]
     assert header.context_length == 8192
     assert header.control_tokens == {1, 2}
     assert weights.model_name(file) == "tiny-1m"
+
+
+@pytest.mark.parametrize("size", [3, 30, 90, 150])
+def test_a_file_that_ends_early_is_refused_by_its_path(tmp_path, size):
+    file = tmp_path / "half.gguf"
+    file.write_bytes((struct.pack("<4sIQQ", b"GGUF", 3, 0, len(PAIRS)) + b"".join(PAIRS))[:size])
+    with pytest.raises(weights.MissingWeightsError, match=r"half\.gguf ends within its header"):
+        weights.read_header(file)
+
+
+def test_a_value_of_no_known_type_is_refused(tmp_path):
+    file = tmp_path / "later.gguf"
+    file.write_bytes(struct.pack("<4sIQQ", b"GGUF", 3, 0, 1) + pair("general.new", 99, b"12345678"))
+    with pytest.raises(weights.MissingWeightsError, match=r"later\.gguf: no value has the type 99"):
+        weights.read_header(file)
 
 
 def test_another_file_is_refused_by_its_path(tmp_path):

@@ -2,14 +2,11 @@
 
 import hashlib
 import importlib.util
-import struct
 from dataclasses import dataclass
-from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
-_SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
-_STRING, _ARRAY = 8, 9
+from pipeline import gguf_header
 
 
 class MissingWeightsError(Exception):
@@ -18,7 +15,7 @@ class MissingWeightsError(Exception):
 
 @dataclass(frozen=True)
 class Header:
-    """The metadata of a GGUF file (arrays of strings left out), by its keys."""
+    """The metadata of a GGUF file, by its keys."""
 
     values: dict[str, Any]
 
@@ -72,36 +69,8 @@ def sha256(weights: Path) -> str:
 
 
 def read_header(weights: Path) -> Header:
-    """Read the key-value part of a GGUF file, as its specification (ggml, docs/gguf.md) lays it out."""
-    with weights.open("rb") as file:
-        magic, version, _tensors, pairs = struct.unpack("<4sIQQ", file.read(24))
-        if magic != b"GGUF" or version not in {2, 3}:
-            raise MissingWeightsError(f"{weights} is no GGUF file of version 2 or 3. Cure: name one that is.")
-        return Header({_string(file): _value(file, _number(file, "I")) for _ in range(pairs)})
-
-
-def _number(file: BufferedReader, code: str) -> Any:
-    return struct.unpack(f"<{code}", file.read(struct.calcsize(f"<{code}")))[0]
-
-
-def _string(file: BufferedReader) -> str:
-    return file.read(_number(file, "Q")).decode()
-
-
-def _value(file: BufferedReader, kind: int) -> Any:
-    if kind == _STRING:
-        return _string(file)
-    if kind == _ARRAY:
-        return _array(file)
-    return _number(file, _SCALARS[kind])
-
-
-def _array(file: BufferedReader) -> tuple[Any, ...] | None:
-    """Read numbers; skip strings, since the vocabulary comes from the tokenizer."""
-    kind, count = struct.unpack("<IQ", file.read(12))
-    if kind in _SCALARS:
-        layout = f"<{count}{_SCALARS[kind]}"
-        return struct.unpack(layout, file.read(struct.calcsize(layout)))
-    for _ in range(count):
-        _value(file, kind)
-    return None
+    """Read what a GGUF file says of its model."""
+    try:
+        return Header(gguf_header.read(weights))
+    except ValueError as error:
+        raise MissingWeightsError(f"{error}. Cure: name a whole GGUF file.") from error
