@@ -1,5 +1,7 @@
 """Asking an engine something beside the measurement: is it ready, what is it, answer once."""
 
+import ssl
+from functools import cache
 from typing import Any
 
 import httpx
@@ -10,9 +12,15 @@ from pipeline.collect.engines._contract import EngineError
 PROBE_TIMEOUT_S = 2.0
 
 
+@cache
+def _trust() -> ssl.SSLContext:
+    """Loaded once: reading all certificates for each question takes a processor from an engine that is starting."""
+    return httpx.create_ssl_context(trust_env=False)
+
+
 def get(root: str, path: str) -> tuple[int, bytes]:
     """GET a path of the engine; return status and body."""
-    answer = httpx.get(root + path, timeout=PROBE_TIMEOUT_S, trust_env=False)
+    answer = httpx.get(root + path, timeout=PROBE_TIMEOUT_S, trust_env=False, verify=_trust())
     return answer.status_code, answer.content
 
 
@@ -42,7 +50,9 @@ def get_json(engine: str, root: str, path: str) -> Any:
 def answer_once(engine: str, root: str, body: dict[str, Any], timeout_s: float) -> None:
     """Ask for one answer and wait for all of it, so that nothing is built or loaded during the measurement."""
     try:
-        answer = httpx.post(f"{root}/v1/chat/completions", json=body, timeout=timeout_s, trust_env=False)
+        answer = httpx.post(
+            f"{root}/v1/chat/completions", json=body, timeout=timeout_s, trust_env=False, verify=_trust()
+        )
     except httpx.HTTPError as error:
         said = f"failed ({error or type(error).__name__})"
     else:
