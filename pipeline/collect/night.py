@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Self
 
 import httpx
 import msgspec
@@ -155,20 +156,24 @@ async def _collect(this: Collection, due: list[Run], earlier: list[trace.Manifes
     purse = Purse(this.plan, this.night)
     purse.remember(this.layout.traces)
     recorded: list[trace.Manifest] = []
-    for round_, of_round in itertools.groupby(due, key=lambda run: run.round):
-        runs = _still_needed(this.plan, list(of_round), recorded, progress)
-        if not runs:
-            continue
-        pause_s = this.plan.night.round_pause_s
-        if recorded:
-            await asyncio.sleep(pause_s)
-        if pause_s or not recorded:  # else what came after the last round has just been told
-            await _calibrate(this, round_, "before", flow.loads(this.plan, runs, [*earlier, *recorded]), progress)
-        for name, group in itertools.groupby(runs, key=lambda run: run.target):
-            progress.say(f"{name}, round {round_}")
-            recorded += await _record_target(this, list(group), purse, progress)
-            this.pause()
-        await _calibrate(this, round_, "after", flow.loads(this.plan, runs, [*earlier, *recorded]), progress)
+    async with _Standing(this) as standing:
+        for round_, of_round in itertools.groupby(due, key=lambda run: run.round):
+            runs = _still_needed(this.plan, list(of_round), recorded, progress)
+            if not runs:
+                continue
+            pause_s = this.plan.night.round_pause_s
+            if recorded and pause_s:
+                await standing.stop()
+                await asyncio.sleep(pause_s)
+            if pause_s or not recorded:  # else what came after the last round has just been told
+                await _calibrate(
+                    this, round_, "before", flow.loads(this.plan, runs, [*earlier, *recorded]), progress
+                )
+            for name, group in itertools.groupby(runs, key=lambda run: run.target):
+                progress.say(f"{name}, round {round_}")
+                recorded += await _record_target(this, list(group), standing, purse, progress)
+                this.pause()
+            await _calibrate(this, round_, "after", flow.loads(this.plan, runs, [*earlier, *recorded]), progress)
     return recorded
 
 
@@ -211,14 +216,14 @@ async def _calibrate(
 
 
 async def _record_target(
-    this: Collection, runs: list[Run], purse: Purse, progress: Progress
+    this: Collection, runs: list[Run], standing: "_Standing", purse: Purse, progress: Progress
 ) -> list[trace.Manifest]:
     """Record a target's runs of one round. Where engine or endpoint refuses, the rest is kept as such."""
     recorded: list[trace.Manifest] = []
     left, name, round_ = runs, runs[0].target, runs[0].round
     log = this.layout.traces / f"night={this.night}" / f"target={name}" / f"engine.r{round_:02d}.log"
     try:
-        async with _endpoint(this, name, log) as endpoint:
+        async with standing.endpoint(name, log) as endpoint:
             for number, run in enumerate(runs):
                 left = runs[number:]
                 if why := _reason_to_stop(this, run):
@@ -260,6 +265,46 @@ def _check_running(endpoint: Endpoint) -> None:
     """An engine that has ended is not measured again."""
     if (said := endpoint.ended()) is not None:
         raise engines.EngineError(said)
+
+
+class _Standing:
+    """Where the target of now answers. An engine that need not start anew stays up until others are measured."""
+
+    def __init__(self, this: Collection) -> None:
+        self._this = this
+        self._stack = contextlib.AsyncExitStack()
+        self._name: str | None = None
+        self._endpoint: Endpoint | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    @contextlib.asynccontextmanager
+    async def endpoint(self, name: str, log: Path) -> AsyncIterator[Endpoint]:
+        """A target's endpoint, for its runs of one round. An engine that has ended meanwhile is started again."""
+        if self._name != name or self._endpoint is None or self._endpoint.ended() is not None:
+            await self.stop()
+            self._endpoint = await self._stack.enter_async_context(_endpoint(self._this, name, log))
+            self._name = name
+        stays = False
+        try:
+            yield self._endpoint
+            stays = self._may_stay(name)
+        finally:
+            if not stays:
+                await self.stop()
+
+    def _may_stay(self, name: str) -> bool:
+        engine = self._this.plan.targets[name].engine
+        return engine is not None and not engine.get("restart_each_round", True)
+
+    async def stop(self) -> None:
+        """Stop what runs."""
+        self._name = self._endpoint = None
+        await self._stack.aclose()
 
 
 @contextlib.asynccontextmanager

@@ -20,13 +20,15 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Options that every engine takes, from the `engine` table of a target; port 0 is a free one.
 
     `attach`: the address of an engine that runs already (`http://127.0.0.1:8000`). It is measured as it
-    is, and neither started nor stopped.
+    is, and neither started nor stopped. `restart_each_round`: false leaves an engine up for the next round
+    where that follows at once and nothing else is measured between; what a start changes is then in no interval.
     """
 
     port: Annotated[int, msgspec.Meta(ge=0, le=65535)] = 0
     attach: Annotated[str, msgspec.Meta(pattern=r"^https?://[^/]+/?$")] | None = None
     start_timeout_s: Annotated[float, msgspec.Meta(gt=0)] = 120.0
     stop_timeout_s: Annotated[float, msgspec.Meta(gt=0)] = 5.0
+    restart_each_round: bool = True
 
 
 def as_started(options: Options, **told: Fact) -> dict[str, Fact]:
