@@ -1,9 +1,10 @@
 """Everything that a folder of files holds, unpacked: what is searched for must not hide in a compressed column."""
 
+import re
 import sqlite3
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import duckdb
@@ -13,11 +14,12 @@ import polars as pl
 def holding(folder: Path, *needles: bytes) -> list[Path]:
     """Files below `folder` that hold one of these, in their bytes or in what those stand for."""
     files = (path for path in sorted(folder.rglob("*")) if path.is_file())
-    return [path for path in files if any(needle in part for part in contents(path) for needle in needles)]
+    any_of_them = re.compile(b"|".join(map(re.escape, needles)))
+    return [path for path in files if any(any_of_them.search(part) for part in contents(path))]
 
 
 def contents(path: Path) -> Iterator[bytes]:
-    """A file's bytes, and every value in it where it is a table or a database."""
+    """A file's bytes, and where it is a table or a database every row of it, its values apart by a zero byte."""
     yield path.read_bytes()
     if path.suffix == ".parquet":
         yield from _values(pl.read_parquet(path).iter_rows())
@@ -38,14 +40,13 @@ def contents(path: Path) -> Iterator[bytes]:
             yield from map(packed.read, packed.namelist())
 
 
-def _values(rows: Iterator[tuple[object, ...]] | list[tuple[object, ...]]) -> Iterator[bytes]:
+def _values(rows: Iterable[tuple[object, ...]]) -> Iterator[bytes]:
     for row in rows:
-        for value in row:
-            if isinstance(value, bytes):
-                yield value
-                yield _inflated(value)
-            else:
-                yield str(value).encode()
+        yield b"\0".join(map(_written, row))
+
+
+def _written(value: object) -> bytes:
+    return value + b"\0" + _inflated(value) if isinstance(value, bytes) else str(value).encode()
 
 
 def _inflated(value: bytes) -> bytes:

@@ -48,6 +48,7 @@ def ran(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch, serving(HELLO) as server:
         patch.chdir(folder)
         patch.setenv("TOKENCLOCK_DATA", str(folder / "data"))
+        patch.setenv("TOKENCLOCK_RELEASES", str(folder / "no-releases"))  # others' traces, of before the key
         servers = {name: serving(script) for name, script in ANSWERS.items()}
         extra = ""
         for name, one in servers.items():
