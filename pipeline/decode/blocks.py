@@ -3,33 +3,55 @@
 This is how a stream's skeleton is found, and the way of the blocks that its skeletons leave over.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+import re
+from collections.abc import Container, Iterable, Sequence
+from typing import Any, NamedTuple
 
 import msgspec
-import polars as pl
 
 from pipeline.decode.delta import Decode, Slots
 from pipeline.decode.meanings import SSE, Framing, Meaning, Skeleton, as_it_stands, shared, skeleton_of
 
-FRAMED = pl.Schema({"row": pl.UInt32, "response": pl.UInt32, "end": pl.Int64, "size": pl.Int64, "block": pl.String})
-"""A block of a body: its number, whose, where the blank line behind it ends, its bytes, and what it is."""
-
-SAID = pl.Schema({"row": pl.UInt32, "meaning": pl.Int32})
-"""An event: which block it is, and the number of its meaning."""
-
 NO_EVENT = -1
 _RECENT = 16  # Skeletons to try on a block before looking for its own.
+_OFTEN = 4  # Blocks of one skeleton from which on it is worth a pattern of its own.
 
 Own = Sequence[tuple[str, bytes]]
 """Columns with the values, as written, that are the block's own."""
 
 
-class Found(NamedTuple):
-    """A block's skeleton, the number of the meaning that all blocks of it share, and where its values stand."""
+class Known:
+    """A skeleton, and the number of the meaning that all blocks of it share.
 
-    skeleton: Skeleton
-    number: int
+    It gets a pattern once many blocks had it: to make one takes its time.
+    """
+
+    def __init__(self, skeleton: Skeleton, number: int, steady: Container[bytes]) -> None:
+        self.skeleton, self.number = skeleton, number
+        self.steady = [at for at, hole in enumerate(skeleton.holes) if hole.key in steady]
+        self.plans: dict[tuple[int, ...], Any] = {}
+        self.last = skeleton.fixed[-1]
+        self._times = 0
+        self._pattern: re.Pattern[bytes] | None = None
+
+    def spans(self, block: bytes) -> Sequence[tuple[int, int]] | None:
+        """As `Skeleton.spans`."""
+        if not block.endswith(self.last):
+            return None
+        if self._pattern:
+            found = self._pattern.fullmatch(block)
+            return found.regs[1:] if found else None
+        spans = self.skeleton.spans(block)
+        self._times += spans is not None
+        if self._times == _OFTEN:
+            self._pattern = self.skeleton.pattern()
+        return spans
+
+
+class Found(NamedTuple):
+    """A block's skeleton, and where its values stand."""
+
+    known: Known
     spans: Sequence[tuple[int, int]]
 
 
@@ -37,13 +59,13 @@ class Blocks:
     """What blocks of one dialect say; `meanings` grows by what was not known."""
 
     def __init__(self, speak: Decode, slots: Slots, meanings: list[Meaning], framing: Framing = SSE) -> None:
-        self.steady = frozenset(key.encode() for key in slots.steady)
+        self._steady = frozenset(key.encode() for key in slots.steady)
         self.meanings = meanings
         self._slots = slots
         self._speak = speak
         self._framing = framing
         self._shared: dict[Skeleton, int | None] = {}
-        self._recent: list[tuple[Skeleton, int]] = []
+        self._recent: list[Known] = []
         self._seen: set[Skeleton] = set()
         self._alone: dict[bytes, int] = {}
 
@@ -62,18 +84,20 @@ class Blocks:
         if block in self._alone:
             return self._alone[block], ()
         if found := self.find(block, again=True):  # To decode it is cheaper than to probe for its skeleton.
-            filled = self.meanings[found.number].filled
-            return found.number, [(name, block[slice(*found.spans[hole])]) for name, hole in filled]
+            number = found.known.number
+            filled = self.meanings[number].filled
+            return number, [(name, block[slice(*found.spans[hole])]) for name, hole in filled]
         meaning = as_it_stands(block, self._speak, self._framing)
         self._alone[block] = self._numbered(meaning) if meaning else NO_EVENT
         return self._alone[block], ()
 
     def _fit(self, block: bytes) -> Found | None:
-        for at, (skeleton, number) in enumerate(self._recent):
-            spans = skeleton.spans(block)
+        for at, known in enumerate(self._recent):
+            spans = known.spans(block) if block.endswith(known.last) else None
             if spans:
-                self._recent.insert(0, self._recent.pop(at))
-                return Found(skeleton, number, spans)
+                if at:
+                    self._recent.insert(0, self._recent.pop(at))
+                return Found(known, spans)
         return None
 
     def _share(self, skeleton: Skeleton) -> bool:
@@ -82,7 +106,7 @@ class Blocks:
             self._shared[skeleton] = meaning and self._numbered(meaning)
         number = self._shared[skeleton]
         if number is not None:
-            self._recent = [(skeleton, number), *self._recent[: _RECENT - 1]]
+            self._recent = [Known(skeleton, number, self._steady), *self._recent[: _RECENT - 1]]
         return number is not None
 
     def _numbered(self, meaning: Meaning) -> int:
@@ -90,23 +114,21 @@ class Blocks:
         return len(self.meanings) - 1
 
 
-def one_by_one(framed: pl.DataFrame, blocks: Blocks) -> pl.DataFrame:
-    """Say what each block means: `SAID`, with columns for the events' own values."""
-    numbers: list[int] = []
-    owned: dict[str, dict[int, bytes]] = {}
-    for row, block in enumerate(framed["block"].cast(pl.Binary)):
+def one_by_one(
+    shown: Iterable[tuple[int, bytes]], blocks: Blocks
+) -> tuple[dict[int, int], dict[str, dict[int, str]]]:
+    """Say what each of these numbered blocks means that is an event, and by column the values that are its own."""
+    meanings: dict[int, int] = {}
+    owned: dict[str, dict[int, str]] = {}
+    for row, block in shown:
         number, own = blocks.say(block)
-        numbers.append(number)
+        if number != NO_EVENT:
+            meanings[row] = number
         for name, value in own:
-            owned.setdefault(name, {})[row] = value
-    columns = [pl.Series(name, _texts(found, framed.height), pl.String) for name, found in owned.items()]
-    said = framed.select("row", pl.Series("meaning", numbers, pl.Int32), *columns)
-    return said.filter(pl.col("meaning") != NO_EVENT)
+            owned.setdefault(name, {})[row] = _text(value)
+    return meanings, owned
 
 
-def _texts(found: Mapping[int, bytes], count: int) -> list[str | None]:
-    """A column of texts from values as written; null where there is none."""
-    texts: list[str | None] = [None] * count
-    for row, value in found.items():
-        texts[row] = msgspec.json.decode(b'"%b"' % value, type=str) if b"\\" in value else value.decode()
-    return texts
+def _text(value: bytes) -> str:
+    """The text of a value as written."""
+    return msgspec.json.decode(b'"%b"' % value, type=str) if b"\\" in value else value.decode()

@@ -1,6 +1,6 @@
 """Reads of many responses to one text a response, all at once: what `sse.Parser` does to line ends, in columns."""
 
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import polars as pl
@@ -9,43 +9,58 @@ import pyarrow as pa
 Offsets: TypeAlias = "np.ndarray[tuple[int], np.dtype[np.int64]]"
 Bytes: TypeAlias = "np.ndarray[tuple[int], np.dtype[np.uint8]]"
 
-_CR, _LF = 0x0D, 0x0A
+
+class Bodies(NamedTuple):
+    """Bodies laid one behind the other: `texts` has `response`, `start` in `content`, and `text`; reads' ends."""
+
+    content: Bytes
+    texts: pl.DataFrame
+    ends: Offsets
 
 
-def join(reads: pl.DataFrame, *, with_lf_only: bool) -> tuple[pl.DataFrame, Offsets]:
-    """Lay bodies one behind the other: each response's `start` and `text`, and the reads' ends.
-
-    `with_lf_only` turns line ends into LF.
+def join(reads: pl.DataFrame, *, with_lf_only: bool) -> Bodies:
+    """Lay bodies one behind the other; `with_lf_only` turns line ends into LF.
 
     `reads` has `response` and `payload`, sorted, none empty. A body that is no UTF-8, or opens with a byte order
     mark or a zero byte, has no row: it has to go another way.
     """
-    counts = reads.group_by("response", maintain_order=True).len()
-    payloads = reads["payload"].rechunk().to_arrow().cast(pa.large_binary())
-    _, offsets, content = payloads.buffers()
-    edges = np.frombuffer(offsets, np.int64)[payloads.offset :][: len(reads) + 1]
+    counts = reads["response"].rle().struct.unnest()
+    content, edges = _laid(reads["payload"])
     cuts = edges[np.concatenate([[0], counts["len"].cum_sum().to_numpy()]).astype(np.int64)]
-    texts = _texts(
-        pa.LargeBinaryArray.from_buffers(pa.large_binary(), len(counts), [None, pa.py_buffer(cuts), content])
-    )
+    bodies = cut(content, cuts)
+    texts = _texts(bodies)
     odd = texts.str.contains("\r", literal=True).fill_null(value=False).arg_true()
     if with_lf_only and not odd.is_empty():
-        ended = texts.gather(odd).str.replace_all("\r\n", "\n", literal=True)
-        texts = texts.scatter(odd, ended.str.replace_all("\r", "\n", literal=True))
-        dropped = _second_halves(np.frombuffer(content, np.uint8), [(cuts[at], cuts[at + 1]) for at in odd])
+        ended, dropped = _with_lf_only(texts.gather(odd), cuts[odd.to_numpy()])
         edges, cuts = (found - np.searchsorted(dropped, found) for found in (edges, cuts))
-    found = counts.select("response", start=pl.Series(cuts[:-1]), text=texts)
+        content, _ = _laid(bodies.scatter(odd, ended.cast(pl.Binary)))
+        texts = texts.scatter(odd, ended)
+    found = counts.select(response="value", start=pl.Series(cuts[:-1]), text=texts)
     is_fit = pl.col("text").is_not_null() & ~pl.col("text").str.contains("^[\x00\ufeff]")
-    return found.filter(is_fit), edges[1:]
+    return Bodies(content, found.filter(is_fit), edges[1:])
 
 
-def _texts(bodies: pa.LargeBinaryArray) -> pl.Series:
+def cut(content: Bytes, edges: Offsets) -> pl.Series:
+    """What stands between each edge and the next, without a copy; no edge lies before the one before it."""
+    buffers = [None, pa.py_buffer(edges), pa.py_buffer(content)]
+    count = max(len(edges) - 1, 0)
+    return pl.Series(pl.from_arrow(pa.LargeBinaryArray.from_buffers(pa.large_binary(), count, buffers)))
+
+
+def _laid(pieces: pl.Series) -> tuple[Bytes, Offsets]:
+    """Pieces one behind the other, and their edges from 0."""
+    laid = pieces.rechunk().to_arrow().cast(pa.large_binary())
+    _, offsets, content = laid.buffers()
+    edges = np.frombuffer(offsets, np.int64)[laid.offset :][: len(pieces) + 1]
+    return np.frombuffer(content, np.uint8), edges
+
+
+def _texts(bodies: pl.Series) -> pl.Series:
     """Bodies as text; null where one is no UTF-8."""
-    found = pl.Series(pl.from_arrow(bodies))
     try:
-        return found.cast(pl.String)
+        return bodies.cast(pl.String)
     except pl.exceptions.ComputeError:  # One of them at least is no UTF-8; it does not say which.
-        return pl.Series([_text(body) for body in found], dtype=pl.String)
+        return pl.Series([_text(body) for body in bodies], dtype=pl.String)
 
 
 def _text(body: bytes) -> str | None:
@@ -55,9 +70,10 @@ def _text(body: bytes) -> str | None:
         return None
 
 
-def _second_halves(content: Bytes, spans: list[tuple[int, int]]) -> Offsets:
-    """Where, in these bodies, an LF stands right behind a CR."""
-    pairs = ((start, content[start:stop]) for start, stop in spans)
-    return np.concatenate(
-        [start + 1 + np.flatnonzero((body[1:] == _LF) & (body[:-1] == _CR)) for start, body in pairs]
-    )
+def _with_lf_only(texts: pl.Series, starts: Offsets) -> tuple[pl.Series, Offsets]:
+    """Texts with LF for CR and CRLF, and where the bytes stood that this drops, counted as the starts are."""
+    halves = texts.str.find_many(["\r\n"])
+    dropped = halves.explode(empty_as_null=False).to_numpy() + np.repeat(starts + 1, halves.list.len().to_numpy())
+    ended = texts.str.replace_all("\r\n", "\n", literal=True)
+    has_more = ended.str.contains("\r", literal=True).any()
+    return ended.str.replace_all("\r", "\n", literal=True) if has_more else ended, dropped

@@ -23,8 +23,8 @@ _ESCAPE = (
     r'\\["\\/bfnrt]|\\u[0-9a-ce-fA-CE-F][0-9a-fA-F]{3}|\\u[dD][0-7][0-9a-fA-F]{2}'
     r"|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
 )
-STRING = rf'(?:[^"\\\x00-\x1f]|{_ESCAPE})+'
-"""A JSON string that is not empty, without its quotes, as a regular expression for Python and polars alike."""
+STRING = rf'(?:[^"\\\x00-\x1f]++|{_ESCAPE})++'
+"""A JSON string that is not empty, without its quotes, as a regular expression."""
 
 NUMBER = r"[1-9][0-9]{0,14}"
 """A whole number in JSON, not zero, that every column of integers can hold."""
@@ -32,6 +32,7 @@ NUMBER = r"[1-9][0-9]{0,14}"
 MAX_HOLES = 8
 
 _PLAIN = re.compile(STRING.encode()), re.compile(NUMBER.encode())
+_GROUPS = f"({STRING})".encode(), f"({NUMBER})".encode()
 
 
 class Meaning(NamedTuple):
@@ -75,6 +76,12 @@ class Skeleton(NamedTuple):
             found.append(value.span())
             end = value.end()
         return found if end + len(last) == len(block) else None
+
+    def pattern(self) -> re.Pattern[bytes]:
+        """Matches whole blocks of this skeleton, a group a value."""
+        values = [_GROUPS[hole.is_number] for hole in self.holes]
+        parts = [re.escape(part) + value for part, value in zip(self.fixed, values, strict=False)]
+        return re.compile(b"".join([*parts, re.escape(self.fixed[-1])]))
 
 
 class Framing(NamedTuple):
