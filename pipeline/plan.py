@@ -62,7 +62,7 @@ class Night(_Stanza, frozen=True, kw_only=True):
     hardware_hz: Annotated[float, msgspec.Meta(ge=0)]
     calibration_tok_s: Annotated[float, msgspec.Meta(gt=0)]
     calibration_tokens: Annotated[int, msgspec.Meta(ge=0)]
-    response_max_mib: Count = 1024
+    response_max_mib: Annotated[int, msgspec.Meta(ge=1, le=4095)] = 1024  # places in a body are 32 bits wide
 
 
 class Retention(_Stanza, frozen=True, kw_only=True):
