@@ -10,13 +10,14 @@ import ssl
 import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
-from typing import Any
+from typing import Any, Self
 
 import httpx
 
 from pipeline.collect.transport import clock
 from pipeline.collect.transport.clock import WallClock
 from pipeline.collect.transport.connection import Connection
+from pipeline.collect.transport.pauses import Eased
 from pipeline.collect.transport.proxy import Proxy, proxy_for, tunnel
 from pipeline.collect.transport.recording import BODY_LIMIT, HEAD_LIMIT, Recording
 from pipeline.collect.transport.request import body, head, post
@@ -54,6 +55,7 @@ class StampedTransport(httpx.AsyncBaseTransport):
         self._reuses = reuses
         self.wall = WallClock()
         self._stamping = clock.keeping()
+        self._eased = Eased()
         self._tls = verify
         self._idle: dict[Origin, list[Connection]] = defaultdict(list)
         self.sent_by = {"kernel": 0, "user": 0}
@@ -133,8 +135,14 @@ class StampedTransport(httpx.AsyncBaseTransport):
             raise
         return Connection(connected, self.wall, tls)
 
+    async def __aenter__(self) -> Self:
+        """Until `aclose` the garbage collector's pauses are rare."""
+        self._eased.open()
+        return self
+
     async def aclose(self) -> None:
         """Close idle connections, and ask for stamps no more."""
+        self._eased.close()
         for connections in self._idle.values():
             for connection in connections:
                 connection.close()
