@@ -3,7 +3,8 @@
 `python -m bench.collector.cost`. The other ends of all connections are sockets that this process writes itself,
 outside of the time that counts, so that no other process and no pace has a part in the figure: every stream has
 one read ready, the loop takes them all, and again, as a batching engine has it. Whoever else runs on the machine
-still takes its caches: figures of one run may be compared, those of two may not.
+still takes its caches: figures of one run may be compared, those of two may not. While our transport is open, the
+garbage collector is eased for both.
 """
 
 import argparse

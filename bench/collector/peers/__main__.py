@@ -6,6 +6,7 @@ first wave is warm-up and does not count.
 """
 
 import argparse
+import os
 import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -65,6 +66,7 @@ def arguments(given: list[str] | None) -> argparse.Namespace:
 def main(given: list[str] | None = None) -> int:
     """Install, measure by turns, keep; a tool that cannot run has a row that says why."""
     said = arguments(given)
+    load = os.getloadavg()[0]
     asked = said.peers.split(",")
     refused = {name: _refused(name, said.torch if name in LOADS_BY_TORCH else None) for name in asked}
     refused |= {name: f"not asked for (--peers); takes {PEERS[name]}" for name in PEERS if name not in asked}
@@ -76,17 +78,18 @@ def main(given: list[str] | None = None) -> int:
             found[name].append(_once(name, is_peer=name in ready))
     rows = [_row(name, taken) for name, taken in found.items()]
     rows += [{"client": name, "error": why} for name, why in refused.items() if why]
-    collector.publish(said.out, report.keep(said.out, _run(rows)))
+    collector.publish(said.out, report.keep(said.out, _run(rows, load)))
     print(report.peers(rows))
     return 0
 
 
-def _run(rows: list[Row]) -> report.Run:
+def _run(rows: list[Row], load: float) -> report.Run:
     return {
         "kind": "peers",
         "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": host.facts(),
         "priority": "ordinary",
+        "load": load,
         "commit": host.code_commit(),
         "rows": rows,
     }
