@@ -13,21 +13,23 @@ WAITED = 0.02
 TRIED = """\
 What was tried for the rest: a read costs the bare protocol's system call and wake-up, a `recvmsg` with a
 control message instead of a `read` (0.9 µs more, in one process on an idle core), and 1.2 µs of our own: stamp,
-three numbers, framing. Of these httptools takes 0.2. One function without calls took 0.03 off; a parser
-callback that is `list.append` 0.1; lists that become arrays at the end 0.02, at five times the memory. Most of what is left of a read is the kernel's: an ACK
-for each (3 µs), which we leave as it is, because to delay it is to change what is measured (a server under
-Nagle's algorithm would wait for it). The kernel stamps a read with the time of its last segment: whoever reads
-late keeps the bytes and loses the times of all others. What a
-request costs more than one of the bare protocol was three parts: the lists of its numbers, turned into arrays one by
-one at its end; Python's garbage collector, which looked through the payloads of all running streams to find the
-parser and the framing that held each other (0.7 ms a time, up to 10 ms); and system calls and httpx's own objects.
-The first two are gone: 1.5 to 1.8 times the bare protocol's CPU time where it was 3.4, both measured by
-`python -m bench.collector.cost` on two processors that others used. The third stays: a look whether an idle
-connection is still open (one system call), the stamp of the departure (two), and the interface.
+three numbers, framing. Of these httptools takes 0.2. One function without calls took 0.03 off; a parser callback
+that is `list.append` 0.1. Most of what is left of a read is the kernel's: an ACK for each (3 µs), which we leave
+as it is, because to delay it is to change what is measured (a server under Nagle's algorithm would wait for it).
+The kernel stamps a read with the time of its last segment: whoever reads late keeps the bytes and loses the times
+of all others. On two slow processors that others used, caches cold, the same read took 1.4 to 1.8 times the bare
+protocol's (`python -m bench.collector.cost`), and all of it in one function without calls 6% less.
 
-Memory a read is what a read brought and about 80 bytes beside it (160 before numbers went into arrays at once): 33
-of an object of bytes, 24 of three numbers, 8 of a place in a list, and what allocators round up. An event of the
-truth server is 156 bytes. Above 400 are the cells whose reads hold two events and more, because the reader was late.
+What a request costs more than one of the bare protocol was of three parts: the lists of its numbers, turned into
+arrays at its end, 45 ns a number; Python's garbage collector, which looked through the payloads of all running
+streams (0.7 ms a time, up to 10 ms) to find a parser and a framing that held each other; and system calls and
+httpx's own objects. The first two are gone: 1.5 to 1.8 times the bare protocol's CPU time where it was 3.3 to 3.6
+(same command, 64 streams). The third stays: a look whether an idle connection is still open (one system call),
+the stamp of the departure (two), and the interface.
+
+Memory a read is what it brought and about 80 bytes beside (160 before numbers went into arrays at once): 33 of an
+object of bytes, 24 of three numbers, 8 of a place in a list, and what allocators round up. An event of the truth
+server has 156 bytes. Above 400 are cells whose reads hold two events and more, because the reader was late.
 
 64 requests started at once over TLS had errors of 5 to 23 ms (p99), which looked like handshakes. They are not:
 the connections are warm (of 1,920 requests none had a new one), and the errors come and go with the processor.
@@ -103,9 +105,8 @@ def _holds(row: Row) -> list[str]:
     if payload is None:
         return []
     rest = float(row["memory_bytes_per_read"]) - payload
-    return [
-        f"Of this {payload:,.0f} bytes are the body's own, a read's on average; {rest:,.0f} are what it takes beside."
-    ]
+    own = f"Of this {payload:,.0f} bytes are the body's own, a read's on average"
+    return [f"{own}; {rest:,.0f} are what it takes beside."]
 
 
 def _beside(promise: Promise, bare: Row) -> list[str]:
