@@ -17,13 +17,13 @@ three numbers, framing. Of these httptools takes 0.2. One function without calls
 that is `list.append` 0.1. Most of what is left of a read is the kernel's: an ACK for each (3 µs), which we leave
 as it is, because to delay it is to change what is measured (a server under Nagle's algorithm would wait for it).
 The kernel stamps a read with the time of its last segment: whoever reads late keeps the bytes and loses the times
-of all others. On two slow processors that others used, caches cold, the same read took 1.4 to 1.8 times the bare
+of all others. On two slow processors that others used, caches cold, the same read took 1.4 to 1.9 times the bare
 protocol's (`python -m bench.collector.cost`), and all of it in one function without calls 6% less.
 
 What a request costs more than one of the bare protocol was of three parts: the lists of its numbers, turned into
 arrays at its end, 45 ns a number; Python's garbage collector, which looked through the payloads of all running
 streams (0.7 ms a time, up to 10 ms) to find a parser and a framing that held each other; and system calls and
-httpx's own objects. The first two are gone: 1.5 to 1.8 times the bare protocol's CPU time where it was 3.3 to 3.6
+httpx's own objects. The first two are gone: 1.5 to 1.9 times the bare protocol's CPU time where it was 3.3 to 3.6
 (same command, 64 streams). The third stays: a look whether an idle connection is still open (one system call),
 the stamp of the departure (two), and the interface.
 
