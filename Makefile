@@ -41,8 +41,8 @@ publish: .venv/run ## Audit the tables, publish warehouse and site
 bench: .venv/dev ## Measure the recorder beside other clients (8 minutes; docs/bench/)
 	$(BIN)/python -m bench.collector
 
-bench-peers: .venv/dev ## The same beside whole tools, in environments of their own: PEERS=aiperf,guidellm,vllm
-	$(BIN)/python -m bench.collector.peers $(if $(PEERS),--peers $(PEERS))
+bench-peers: .venv/dev ## The same beside whole tools, in environments of their own: PEERS=aiperf,guidellm,vllm PEERS_TORCH=torch==…+cpu
+	$(BIN)/python -m bench.collector.peers $(if $(PEERS),--peers $(PEERS)) $(if $(PEERS_TORCH),--torch '$(PEERS_TORCH)')
 
 bench-decode: .venv/dev ## How fast stored reads become events, beside bare JSON libraries
 	$(BIN)/python -m bench.decode

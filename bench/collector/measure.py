@@ -164,6 +164,8 @@ def _figures(seen: Seen, streams: list[Stream]) -> dict[str, Any]:
         "events_per_s": found["events"] / span_s,
         "reads_per_s": found["reads"] / span_s,
         "memory_bytes_per_read": _over(seen.memory_bytes, found["reads"]) if is_memory_known else None,
+        "payload_bytes_per_read": sum(len(one) for taken in seen.streams for one in taken.payloads)
+        / found["reads"],
     }
 
 

@@ -80,6 +80,8 @@ def _run(run: Run) -> str:
     kind = "Whole tools" if run["kind"] == "peers" else "The grid"
     title = f"## {kind}: {machine['cpu']}, {machine['cpu_count']} CPUs, {run['priority']} priority"
     facts = f"{machine['system']}, Python {machine['python']}; {run['measured_at']}; commit {run['commit']}."
+    if "load" in run:  # of older runs it is not known
+        facts += f" Others used the machine: its load average was {number(run['load'])} when this began."
     found = [TOOLS, peers(run["rows"])] if run["kind"] == "peers" else _grid(run)
     return "\n\n".join([title, facts, *found]) + "\n"
 

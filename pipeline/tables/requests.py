@@ -44,7 +44,7 @@ _MARKS = {
     "sent_ns": "When its first byte was handed to an open connection; ns from the run's clock anchor",
     "connect_started_ns": "When connecting began; ns from the run's clock anchor; null on a reused connection",
     "dns_ns": "Name resolution, ns; null on a reused connection",
-    "tcp_ns": "TCP handshake, ns; null on a reused connection",
+    "tcp_ns": "TCP until an address answered, those that did not included, ns; null on a reused connection",
     "tls_ns": "TLS handshake, ns; null on a reused connection and without TLS",
     "first_byte_ns": "First byte of the response, ns from sent",
     "first_event_ns": "First event of any kind (role, comment of the dialect, token), ns from sent",

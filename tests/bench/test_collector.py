@@ -14,7 +14,7 @@ TINY = [
     Cell(2, 500, is_tls=True, tokens=5),
 ]
 FIGURES = ("events", "reads", "stamp_error_p50_us", "stamp_error_max_us", "cpu_us_per_read", "cpu_ratio_to_bare",
-           "events_per_s", "reads_per_s", "shared_read_share")  # fmt: skip
+           "events_per_s", "reads_per_s", "shared_read_share", "payload_bytes_per_read")  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -154,6 +154,13 @@ def test_every_miss_has_its_cell_its_figure_and_what_the_run_shows():
         assert said in stamps
     assert "100 reads a request it costs 1,000 µs more a request, or 10.0 µs more a read" in cpu
     assert why.reasons([{**base, "client": "ours", "stamp_error_p99_us": 3.0}]) == []
+
+
+def test_a_miss_of_memory_says_how_much_of_it_a_read_brought():
+    row = {"tok_s": 2000, "waves": 1, "is_tls": True, "is_aligned": False, "streams": 64, "cell": "a",
+           "client": "ours", "memory_bytes_per_read": 540.0, "payload_bytes_per_read": 460.4}  # fmt: skip
+    (said,) = why.reasons([row])
+    assert "Of this 460 bytes are the body's own, a read's on average; 80 are what it takes beside." in said
 
 
 def test_one_cell_is_enough_for_a_rate():

@@ -1,13 +1,15 @@
 import json
+import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
+from zipfile import ZipFile
 
 import pytest
 
 from bench.collector import report
 from bench.collector.peers import __main__ as command
-from bench.collector.peers import _tool, aiperf, guidellm, vllm
+from bench.collector.peers import _environment, _tool, aiperf, guidellm, vllm
 from bench.collector.peers._work import Work
 
 FAST = '{"kind":"constant","tokens":3,"tok_s":1000,"align":true}'
@@ -95,3 +97,67 @@ def test_the_table_of_tools_names_those_that_did_not_run():
     shown = report.peers([ran, {"client": "vllm", "error": "not asked for (--peers)"}])
     assert "| tokenclock | 1 | 1 | 1 | 320 |" in shown
     assert "vllm: not asked for" in shown
+
+
+LISTED = """\
+:env:.find-links='/wheels /more wheels'
+global.cert='/certs.pem'
+global.find-links='/left out'
+global.index-url='https://user:it%27s@index.example/simple'
+install.constraint='/constraints.txt'
+global.timeout='180'
+wheel.index-url='https://of.another.command/'
+"""
+
+
+def test_uv_looks_where_pip_does_and_its_own_settings_go_before(monkeypatch):
+    for variable, _ in _environment.SETTINGS.values():
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("SSL_CERT_FILE", "/mine.pem")
+    assert _environment.index_settings(LISTED) == {
+        "UV_FIND_LINKS": "/wheels,/more,wheels",
+        "UV_DEFAULT_INDEX": "https://user:it%27s@index.example/simple",
+        "UV_CONSTRAINT": "/constraints.txt",
+    }
+
+
+def test_pip_says_its_settings_as_they_are_read_here(monkeypatch):
+    monkeypatch.setenv("PIP_INDEX_URL", "https://index.example/it's")
+    monkeypatch.delenv("UV_DEFAULT_INDEX", raising=False)
+    found = _environment.index_settings(_environment.pip_settings())
+    assert found["UV_DEFAULT_INDEX"] == "https://index.example/it's"
+
+
+def test_an_environment_is_made_once_for_a_tool_and_its_torch(monkeypatch, tmp_path):
+    made = []
+    monkeypatch.setattr(_tool, "VENVS", tmp_path)
+    monkeypatch.setattr(_tool, "tool", lambda _name: asking(""))
+    monkeypatch.setattr(_tool, "_installing", lambda command, _variables: made.append(command))
+    (tmp_path / "asks").mkdir()
+    for torch in (None, None, "/wheels/torch-2+cpu.whl"):
+        _tool.install("asks", torch)
+    assert [command[3:5] for command in made] == [["venv", "--quiet"], ["pip", "install"]] * 2
+    assert [command[-1] for command in made[1::2]] == ["asks==1", "/wheels/torch-2+cpu.whl"]
+
+
+def test_an_environment_has_the_wheels_of_a_folder_and_needs_no_index(monkeypatch, tmp_path):
+    wheel(tmp_path / "wheels")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "wheels"))
+    for variable in ("UV_DEFAULT_INDEX", "UV_INDEX", "UV_FIND_LINKS", "UV_NO_INDEX"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "cache"))
+    _environment.make(tmp_path / "made", ["asks==1"], _tool._installing)
+    python = tmp_path / "made/bin/python"
+    said = subprocess.check_output([python, "-c", "import asks; print(asks.WHAT)"], text=True)
+    assert said == "all\n"
+
+
+def wheel(folder):
+    """The least wheel that can be installed."""
+    folder.mkdir()
+    with ZipFile(folder / "asks-1-py3-none-any.whl", "w") as archive:
+        archive.writestr("asks.py", "WHAT = 'all'")
+        archive.writestr("asks-1.dist-info/METADATA", "Metadata-Version: 2.1\nName: asks\nVersion: 1\n")
+        archive.writestr("asks-1.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        archive.writestr("asks-1.dist-info/RECORD", "")

@@ -6,6 +6,7 @@ first wave is warm-up and does not count.
 """
 
 import argparse
+import os
 import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -25,10 +26,12 @@ from pipeline.errors import TokenclockError
 
 PEERS = {
     "aiperf": "1 GB",
-    "guidellm": "6 GB, with PyTorch",
-    "vllm": "10 GB, with PyTorch and all CUDA kernels",
+    "guidellm": "6 GB, with PyTorch; 1.2 GB with the build of it for processors (--torch)",
+    "vllm": "10 GB, with PyTorch and all CUDA kernels: 4.4 GB of wheels",
 }
 """All peers, with what their environments take on disk; vLLM's only where it is asked for."""
+LOADS_BY_TORCH = {"guidellm"}
+"""Peers that want no more of PyTorch than its loader of data, so that any build of it does; vLLM wants its own."""
 DEFAULT = "aiperf,guidellm"
 
 Row = dict[str, Any]
@@ -51,6 +54,9 @@ def arguments(given: list[str] | None) -> argparse.Namespace:
     """What may be said on the command line."""
     parser = argparse.ArgumentParser(prog="python -m bench.collector.peers", description=__doc__)
     parser.add_argument("--peers", default=DEFAULT, help=f"of {', '.join(PEERS)}; default: %(default)s")
+    parser.add_argument(
+        "--torch", help=f"the PyTorch of {', '.join(LOADS_BY_TORCH)}: torch==2.13.0+cpu, or a wheel; default: any"
+    )
     parser.add_argument("--clients", default=",".join(collector.available()), help="default: %(default)s")
     parser.add_argument("--repeats", type=int, default=3, help="default: %(default)s")
     parser.add_argument("--out", type=Path, default=collector.OUT, help="default: %(default)s")
@@ -60,8 +66,9 @@ def arguments(given: list[str] | None) -> argparse.Namespace:
 def main(given: list[str] | None = None) -> int:
     """Install, measure by turns, keep; a tool that cannot run has a row that says why."""
     said = arguments(given)
+    load = os.getloadavg()[0]
     asked = said.peers.split(",")
-    refused = {name: _refused(name) for name in asked}
+    refused = {name: _refused(name, said.torch if name in LOADS_BY_TORCH else None) for name in asked}
     refused |= {name: f"not asked for (--peers); takes {PEERS[name]}" for name in PEERS if name not in asked}
     ready = [name for name in asked if not refused[name]]
     names = [*said.clients.split(","), *ready]
@@ -71,26 +78,27 @@ def main(given: list[str] | None = None) -> int:
             found[name].append(_once(name, is_peer=name in ready))
     rows = [_row(name, taken) for name, taken in found.items()]
     rows += [{"client": name, "error": why} for name, why in refused.items() if why]
-    collector.publish(said.out, report.keep(said.out, _run(rows)))
+    collector.publish(said.out, report.keep(said.out, _run(rows, load)))
     print(report.peers(rows))
     return 0
 
 
-def _run(rows: list[Row]) -> report.Run:
+def _run(rows: list[Row], load: float) -> report.Run:
     return {
         "kind": "peers",
         "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": host.facts(),
         "priority": "ordinary",
+        "load": load,
         "commit": host.code_commit(),
         "rows": rows,
     }
 
 
-def _refused(name: str) -> str | None:
+def _refused(name: str, torch: str | None) -> str | None:
     """Install a tool; returns why not where that fails."""
     try:
-        install(name)
+        install(name, torch)
     except PeerFailedError as error:
         return f"not installed: {error}"
     return None

@@ -4,7 +4,7 @@ import importlib
 import os
 import subprocess
 import sys
-import venv
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import ModuleType
@@ -13,6 +13,7 @@ import numpy as np
 
 from bench.collector import measure
 from bench.collector.cells import STARTS
+from bench.collector.peers import _environment
 from bench.collector.peers._work import Work
 from pipeline.collect.calibrate import FIRST_TOKEN, Ints, event_writes
 from pipeline.collect.truth.child import Truth, serving
@@ -34,16 +35,19 @@ def tool(name: str) -> ModuleType:
     return importlib.import_module(f"bench.collector.peers.{name}")
 
 
-def install(name: str) -> None:
-    """Make the tool's environment where it is not there yet."""
-    requirement = str(tool(name).REQUIREMENT)
+def install(name: str, torch: str | None = None) -> None:
+    """Make the tool's environment where it is not there yet; `torch`: the build of it that the tool is to have."""
+    requirements = [str(tool(name).REQUIREMENT), *([torch] if torch else [])]
     folder = VENVS / name
-    made = folder / f"made-{requirement}"
+    made = folder / f"made-{'-'.join(requirements).replace(os.sep, '_')}"
     if not made.exists():
-        print(f"{requirement}: making its environment", flush=True)
-        venv.create(folder, clear=True, with_pip=True)
-        _ran([str(folder / "bin" / "pip"), "install", "--quiet", requirement], INSTALL_S)
+        print(f"{' with '.join(requirements)}: making its environment", flush=True)
+        _environment.make(folder, requirements, _installing)
         made.touch()
+
+
+def _installing(command: Sequence[str], variables: Mapping[str, str]) -> None:
+    _ran(list(command), INSTALL_S, variables)
 
 
 def errors_ns(name: str) -> Ints:
@@ -82,7 +86,7 @@ def _beside(core: int | None, command: list[str]) -> list[str]:
     return [sys.executable, "-c", start + "os.execv(sys.argv[2], sys.argv[2:])", str(core), *command]
 
 
-def _ran(command: list[str], seconds: float) -> None:
+def _ran(command: list[str], seconds: float, variables: Mapping[str, str] | None = None) -> None:
     """Run to the end."""
     try:
         done = subprocess.run(
@@ -92,7 +96,7 @@ def _ran(command: list[str], seconds: float) -> None:
             errors="replace",
             timeout=seconds,
             check=False,
-            env=_environment(),
+            env=_own_environment() | dict(variables or {}),
         )
     except subprocess.TimeoutExpired as error:
         raise PeerFailedError(f"{Path(command[0]).name}: not done after {seconds} s") from error
@@ -100,6 +104,6 @@ def _ran(command: list[str], seconds: float) -> None:
         raise PeerFailedError(f"exit {done.returncode}: {(done.stderr or done.stdout)[-300:].strip()}")
 
 
-def _environment() -> dict[str, str]:
+def _own_environment() -> dict[str, str]:
     """Ours, less what would lead a tool to our own packages."""
     return {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")}

@@ -9,15 +9,17 @@ import socket
 import ssl
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Sequence
-from typing import Any
+from collections.abc import AsyncIterator
+from typing import Self
 
 import httpx
 
 from pipeline.collect.transport import clock
 from pipeline.collect.transport.clock import WallClock
 from pipeline.collect.transport.connection import Connection
+from pipeline.collect.transport.pauses import Eased
 from pipeline.collect.transport.proxy import Proxy, proxy_for, tunnel
+from pipeline.collect.transport.racing import first_connected
 from pipeline.collect.transport.recording import BODY_LIMIT, HEAD_LIMIT, Recording
 from pipeline.collect.transport.request import body, head, post
 from pipeline.collect.transport.tls import shaken_hands
@@ -54,6 +56,7 @@ class StampedTransport(httpx.AsyncBaseTransport):
         self._reuses = reuses
         self.wall = WallClock()
         self._stamping = clock.keeping()
+        self._eased = Eased()
         self._tls = verify
         self._idle: dict[Origin, list[Connection]] = defaultdict(list)
         self.sent_by = {"kernel": 0, "user": 0}
@@ -111,14 +114,17 @@ class StampedTransport(httpx.AsyncBaseTransport):
         return self._proxies[origin]
 
     async def _open(self, origin: Origin, via: Proxy | None, recording: Recording) -> Connection:
-        """Open a connection phase by phase: DNS, TCP (and the proxy's tunnel), TLS, each timed."""
+        """Open a connection phase by phase: DNS, TCP (and the proxy's tunnel), TLS, each timed.
+
+        TCP lasts until an address has answered: what others took that did not is of it, for a client waits as long.
+        """
         scheme, host, port = origin
         started = recording.connect_started_ns = time.monotonic_ns()
         to = (via.host, via.port) if via else (host, port)
         addresses = await asyncio.get_running_loop().getaddrinfo(*to, type=socket.SOCK_STREAM)
         resolved = time.monotonic_ns()
         recording.dns_ns = resolved - started
-        connected, tls = await _first_answering(addresses), None
+        connected, tls = await first_connected(addresses), None
         try:
             if via and scheme == "https":
                 await tunnel(connected, via, host, port)
@@ -133,30 +139,16 @@ class StampedTransport(httpx.AsyncBaseTransport):
             raise
         return Connection(connected, self.wall, tls)
 
+    async def __aenter__(self) -> Self:
+        """Until `aclose` the garbage collector's pauses are rare."""
+        self._eased.open()
+        return self
+
     async def aclose(self) -> None:
         """Close idle connections, and ask for stamps no more."""
+        self._eased.close()
         for connections in self._idle.values():
             for connection in connections:
                 connection.close()
         self._idle.clear()
         self._stamping.close()
-
-
-async def _first_answering(addresses: Sequence[tuple[Any, ...]]) -> socket.socket:
-    """Connect to the first address that answers."""
-    loop = asyncio.get_running_loop()
-    failure = OSError("the name has no address")
-    for family, kind, protocol, _, address in addresses:
-        made = socket.socket(family, kind, protocol)
-        made.setblocking(False)
-        try:
-            await loop.sock_connect(made, address)
-        except OSError as error:
-            made.close()
-            failure = error
-        except BaseException:
-            made.close()
-            raise
-        else:
-            return made
-    raise failure

@@ -221,10 +221,10 @@ class Connection:
             return
         recording = response.recording
         recording.outcome, recording.error = outcome, error
-        recording.pack()
         is_complete = outcome == "ended" and len(recording.stamps_ns) > 0
         recording.end_ns = recording.stamps_ns[-1] if is_complete else monotonic_ns()
         self._response = self._over = None
+        response.let_go()
         if outcome != "ended" or not response.keeps_alive or self._unsent:
             self.close()
         if not over.done():

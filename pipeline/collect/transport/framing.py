@@ -42,6 +42,10 @@ class Response:
         self._parser = httptools.HttpResponseParser(self)
         self._feed = self._parser.feed_data
 
+    def let_go(self) -> None:
+        """Part from the parser, which holds this object: nothing is left then for the garbage collector to find."""
+        del self._parser, self._feed
+
     def on_message_begin(self) -> None:
         """Bytes behind the response are nobody's: what they say is ignored, and the connection not used again."""
         if self.is_over:

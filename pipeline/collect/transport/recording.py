@@ -3,6 +3,7 @@
 from array import array
 from collections.abc import Callable, MutableSequence
 from dataclasses import dataclass, field
+from functools import partial
 
 BODY_LIMIT = 64 * 2**20
 HEAD_LIMIT = 256 * 2**10
@@ -12,6 +13,8 @@ SEGMENT_READS = 4096
 
 Columns = tuple[MutableSequence[int], MutableSequence[int], MutableSequence[int], list[bytes]]
 """Some reads: stamps, stamps of our own, bytes on the wire, payloads."""
+
+_numbers = partial(array, "q")  # an append takes 0.02 µs more than a list's, a number 8 bytes instead of 40
 
 
 @dataclass(slots=True)
@@ -34,9 +37,9 @@ class Recording:
     is_connection_reused: bool | None = None
     sent_ns: int | None = None
     is_sent_stamped: bool = False
-    stamps_ns: MutableSequence[int] = field(default_factory=list)
-    user_ns: MutableSequence[int] = field(default_factory=list)
-    wire_bytes: MutableSequence[int] = field(default_factory=list)
+    stamps_ns: MutableSequence[int] = field(default_factory=_numbers)
+    user_ns: MutableSequence[int] = field(default_factory=_numbers)
+    wire_bytes: MutableSequence[int] = field(default_factory=_numbers)
     payloads: list[bytes] = field(default_factory=list)
     user_stamps: int = 0
     status: int | None = None
@@ -82,11 +85,6 @@ class Recording:
         for column in (self.stamps_ns, self.user_ns, self.wire_bytes):
             del column[:]
         self.user_stamps = 0
-
-    def pack(self) -> None:
-        """Turn the columns of numbers into arrays once they are whole: lists take less time, arrays less room."""
-        self.stamps_ns, self.user_ns = array("q", self.stamps_ns), array("q", self.user_ns)
-        self.wire_bytes = array("q", self.wire_bytes)
 
     @property
     def clock_source(self) -> str:
