@@ -9,7 +9,7 @@ from pipeline.tables import intervals, metrics
 from pipeline.tables.parts import Parts
 
 INPUTS = (*metrics.OF_REQUESTS, metrics.OF_RUNS)
-PARTS = Parts(by="series", index="throughput")
+PARTS = Parts(by="series", index="requests")
 
 GRAIN = ("night", "target", "model", "family", "workload", "scenario", "provenance")
 PERCENTILES = (10, 25, 50, 75, 90, 95)
