@@ -93,7 +93,7 @@ class Layout:
 
     @property
     def stamps(self) -> Path:
-        """Names that change when something of a night is written: `stamps/night=….<stamp>`."""
+        """Names that change when something of a night is written: `stamps/night=….<stamp>`. No part of a backup."""
         return self.data / "stamps"
 
     @property
