@@ -11,7 +11,7 @@ import duckdb
 import polars as pl
 
 from pipeline import sql, tables, trace
-from pipeline.layout import Layout, states
+from pipeline.layout import Layout, nights_beside
 from pipeline.sql import quoted
 
 HEAD = """\
@@ -69,7 +69,7 @@ def _files(
 def _grown(layout: Layout, con: duckdb.DuckDBPyConnection, name: str, before: Collection[date]) -> list[date]:
     """Write the nights of a table that are new or may have changed; return all that it has."""
     nights = [night for (night,) in con.execute(f'SELECT DISTINCT night FROM "{name}" ORDER BY night').fetchall()]
-    there = {night for night, _, _ in states(layout.table(name, date.min))}
+    there = set(nights_beside(layout.table(name, date.min)))
     for gone in there - set(nights):
         layout.table(name, gone).unlink(missing_ok=True)
     for night in set(nights) - (there & set(before)):

@@ -15,14 +15,10 @@ def shipped(name: str) -> Path:
     return checkout if checkout.exists() else PACKAGE / "_root" / name
 
 
-State = tuple[date, int, int]
-"""Night, size and time of last change (ns) of a file."""
+def nights_beside(path: Path) -> Iterator[date]:
+    """Of which nights files lie beside this one: the path of any night will do.
 
-
-def states(path: Path) -> Iterator[State]:
-    """What files are of nights and lie beside this one: the path of any night will do.
-
-    One listing of the folder: years of nights are asked for at every publication.
+    One listing of names: years of nights are asked for at every publication.
     """
     head, suffix = "night=", path.suffix
     try:
@@ -32,8 +28,7 @@ def states(path: Path) -> Iterator[State]:
     with listed:
         for entry in listed:
             if entry.name.startswith(head) and entry.name.endswith(suffix):
-                of = entry.stat()
-                yield date.fromisoformat(entry.name[len(head) : -len(suffix)]), of.st_size, of.st_mtime_ns
+                yield date.fromisoformat(entry.name[len(head) : -len(suffix)])
 
 
 @dataclass(frozen=True)
@@ -95,6 +90,11 @@ class Layout:
     def verdict(self, night: date) -> Path:
         """All audits of a night in one file, with what they rest on: what a publication reads."""
         return self.data / "audits" / f"night={night.isoformat()}.json"
+
+    @property
+    def stamps(self) -> Path:
+        """Names that change when something of a night is written: `stamps/night=….<stamp>`. No part of a backup."""
+        return self.data / "stamps"
 
     @property
     def warehouse(self) -> Path:

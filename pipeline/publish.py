@@ -23,6 +23,7 @@ from pipeline import (
     renewal,
     site,
     sql,
+    stamps,
     tables,
     warehouse,
     warehouse_increment,
@@ -120,6 +121,7 @@ def publish_warehouse(layout: Layout) -> Published:
     same behind any number of them.
     """
     staged = tables.nights(layout)
+    stamps.complete(layout, set(staged))
     before = _before(layout, staged)
     fresh = [night for night in staged if night not in before.nights]
     refused = renewal.renew(layout, fresh)
@@ -133,6 +135,7 @@ def publish_warehouse(layout: Layout) -> Published:
         if failed := checks.blocking(of_night):
             held[night] = [check.name for check in failed]
     progress.tell(progress.Step("checks", len(fresh), len(fresh), "done"))
+    before = _audited(layout, fresh, before)
     nights = [night for night in staged if night not in held]
     if held and not nights:
         quality.publish(layout)  # the one page that shows why
@@ -145,11 +148,22 @@ def publish_warehouse(layout: Layout) -> Published:
 
 def _before(layout: Layout, staged: list[date]) -> Settled:
     """The nights whose tables and audits are published as they are, and what was remembered of the latter."""
-    found, marks = warehouse_increment.settled(layout, staged), checks.marks(layout)
-    remembered = found.marks.get("check_results", {})
-    known = {night for night in found.nights if marks.get(night) == remembered.get(str(night), "")}
-    of_checks = {str(night): marks[night] for night in known}
-    return replace(found, nights=frozenset(known), marks={**found.marks, "check_results": of_checks})
+    found = warehouse_increment.settled(layout, staged)
+    marks, by_checks = checks.marks(layout, found.nights - found.unopened), checks.by_checks()
+    of_checks = {
+        str(night): mark
+        for night in found.nights
+        if (mark := found.marks.get("check_results", {}).get(str(night)))
+        and (mark.endswith(by_checks) if night in found.unopened else mark == marks.get(night))
+    }
+    known = frozenset(map(date.fromisoformat, of_checks))
+    return replace(found, nights=known, marks={**found.marks, "check_results": of_checks})
+
+
+def _audited(layout: Layout, fresh: list[date], before: Settled) -> Settled:
+    """With the stamps that fresh nights bear now that they are audited."""
+    now = stamps.of(layout)
+    return replace(before, stamps={**before.stamps, **{night: now[night] for night in fresh if night in now}})
 
 
 def beside(
@@ -163,7 +177,7 @@ def beside(
 
     `audits` are those of nights that are not known from `before`.
     """
-    found = changes.build(summaries(layout, nights))
+    found = changes.build(summaries(layout, nights, before.nights))
     return {**shown, **extra_tables(found, _check_results(layout, audits, before), _ledger(layout, before))}
 
 
@@ -190,7 +204,7 @@ def check_results(audits: list[checks.Audit]) -> warehouse.Extra:
 
 def _check_results(layout: Layout, audits: list[checks.Audit], before: Settled) -> warehouse.Extra:
     """The same, where what they said of the nights from `before` is published already."""
-    known, now = before.marks.get("check_results", {}), checks.marks(layout)
+    known, now = before.marks.get("check_results", {}), checks.marks(layout, {one.night for one in audits})
     earlier = warehouse.Earlier(
         known,
         f"night NOT IN ({', '.join(map(sql.quoted, known))})",
@@ -221,14 +235,19 @@ def _ledger(layout: Layout, before: Settled) -> warehouse.Extra:
     return replace(ledger_entries(lines), earlier=earlier, marks=remembered)
 
 
-def summaries(layout: Layout, nights: list[date]) -> pl.DataFrame:
-    """What changes are looked for in: medians of the latest of these nights."""
+def summaries(layout: Layout, nights: list[date], known: frozenset[date] = frozenset()) -> pl.DataFrame:
+    """What changes are looked for in: medians of the latest of these nights; of those `known`, as published."""
+    latest = nights[-changes.LATEST_NIGHTS :]
     nothing = tables.empty("summary")
-    paths = [layout.table("summary", night) for night in nights[-changes.LATEST_NIGHTS :]]
-    if not paths:
-        return nothing.select(changes.USES)
-    staged = pl.scan_parquet(paths, schema=nothing.schema, missing_columns="insert", extra_columns="ignore")
-    return staged.select(changes.USES).collect()
+    found = [nothing.select(changes.USES)]
+    if published := [night for night in latest if night in known]:
+        with warehouse.connect(layout) as con:
+            asked = f"SELECT {', '.join(changes.USES)} FROM summary WHERE night IN (SELECT unnest(?))"  # noqa: S608 - names of columns
+            found.append(con.sql(asked, params=[published]).pl())
+    if paths := [layout.table("summary", night) for night in latest if night not in known]:
+        staged = pl.scan_parquet(paths, schema=nothing.schema, missing_columns="insert", extra_columns="ignore")
+        found.append(staged.select(changes.USES).collect())
+    return pl.concat(found)
 
 
 def _refusal(held: dict[date, list[str]]) -> str:

@@ -10,7 +10,7 @@ import polars as pl
 
 from pipeline import checks, tables
 from pipeline.checks import Audit, Result
-from pipeline.layout import Layout
+from pipeline.layout import Layout, nights_beside
 from pipeline.site import quality
 from pipeline.site.quality import Cell, Failure, Line, Mark, Night, Report
 
@@ -44,8 +44,8 @@ def report(layout: Layout, folder: Path | None = None) -> Report:
 
 def _nights(layout: Layout) -> list[date]:
     """The latest nights that have been audited, oldest first; one is among them before all of it is computed."""
-    names = {path.stem.removeprefix("night=") for path in (layout.data / "audits").glob("*/night=*.json")}
-    return sorted(map(date.fromisoformat, names))[-NIGHTS:]
+    found = {night for table in tables.tables() for night in nights_beside(layout.audit(table, date.min))}
+    return sorted(found)[-NIGHTS:]
 
 
 def _audits(layout: Layout, night: date) -> list[Audit]:

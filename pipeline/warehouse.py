@@ -130,6 +130,7 @@ def _build(
             define(con)
         rows = {name: _count(con, name) for name in (*tables.tables(), *extras)}
         marks = {name: extra.marks for name, extra in extras.items()}
+        marks[increment.STAMPS] = {str(night): before.stamps[night] for night in nights if night in before.stamps}
         increment.remember(con, made_by, brought, sum(rows.values()), marks)
         con.commit()
         con.execute("CHECKPOINT").fetchall()

@@ -1,27 +1,32 @@
 """One night more in a warehouse of many: a copy of what is published, in which that night's rows are replaced.
 
 Belongs here: knowing from which staged files a warehouse was filled, and bringing a copy up to date. A file counts
-as the same while its size and the time of its last change are. A warehouse that was made by other definitions, or
-in which much was replaced, is not copied but built anew, which also keeps it compact.
+as the same while its size and the time of its last change are; those of nights before the latest ones are not even
+looked at while the night bears the stamp that is remembered. A warehouse that was made by other definitions, or in
+which much was replaced, is not copied but built anew, which also keeps it compact.
 """
 
 import hashlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 
 import duckdb
 import polars as pl
 
-from pipeline import copies, renewal, sql, tables, trace
+from pipeline import copies, renewal, sql, stamps, tables, trace
 from pipeline.errors import TokenclockError
-from pipeline.layout import Layout, State, states
+from pipeline.layout import Layout
 
 REPLACED_SHARE = 0.25  # of all rows: beyond it, the holes that they left are worth a warehouse built anew
 
-_FEW = 30  # nights whose files are quicker asked for than found among those of years
+LOOKED_AT = 30
+"""The latest nights, of which each file is looked at: what was written past us is found there."""
+
+STAMPS = "stamps"
+"""Under which name the stamps of nights are remembered, beside the marks of tables."""
 
 _FILES = pl.Schema({"table_name": pl.String, "night": pl.Date, "size": pl.Int64, "changed_ns": pl.Int64})
 _KEY = ["table_name", "night"]
@@ -55,12 +60,15 @@ class Brought:
 class Settled:
     """Nights that are published as they are staged now, and what was remembered of tables that are of no night.
 
-    `files` are those of these nights.
+    `files` are those of these nights. `unopened`: of the nights, those that their stamps alone vouch for.
+    `stamps`: those that nights bear now.
     """
 
     nights: frozenset[date]
     marks: Mapping[str, Marks]
     files: pl.DataFrame
+    unopened: frozenset[date] = frozenset()
+    stamps: Mapping[date, str] = field(default_factory=dict)
 
 
 NOTHING = Settled(frozenset(), {}, _FILES.to_frame())
@@ -68,17 +76,13 @@ NOTHING = Settled(frozenset(), {}, _FILES.to_frame())
 
 def staged(layout: Layout, nights: Collection[date]) -> pl.DataFrame:
     """The files that a warehouse of these nights is filled from, as they are now."""
-    listed = _one_by_one if len(nights) <= _FEW else _of_folder
-    found = [(name, *of) for name in tables.tables() for of in listed(layout, name, set(nights))]
+    found = [(name, *of) for name in tables.tables() for of in _states(layout, name, nights)]
     columns = zip(_FILES.items(), zip(*found, strict=True) if found else [[]] * len(_FILES), strict=True)
     return pl.DataFrame([pl.Series(name, values, kind) for (name, kind), values in columns])
 
 
-def _of_folder(layout: Layout, name: str, nights: Collection[date]) -> Iterator[State]:
-    return (of for of in states(layout.table(name, date.min)) if of[0] in nights)
-
-
-def _one_by_one(layout: Layout, name: str, nights: Collection[date]) -> Iterator[State]:
+def _states(layout: Layout, name: str, nights: Collection[date]) -> Iterator[tuple[date, int, int]]:
+    """Night, size and time of last change (ns) of the files of a table."""
     for night in nights:
         with suppress(FileNotFoundError):
             of = layout.table(name, night).stat()
@@ -120,18 +124,22 @@ def definitions(*words: object) -> str:
 
 def settled(layout: Layout, nights: Sequence[date]) -> Settled:
     """The nights that are published as they are staged now, by the tables of today: nothing of them has changed."""
+    bearing = stamps.of(layout)  # before any file is looked at: whoever touches a night now is found the next time
     if not layout.warehouse.exists():
-        return NOTHING
-    now = staged(layout, nights)
+        return replace(NOTHING, stamps=bearing)
     try:
         with duckdb.connect(layout.warehouse, read_only=True, config=sql.OFFLINE) as con:
             before = _remembered(con).select(_FILES.names())
             is_of_today = con.execute("SELECT schemas FROM internal.state").fetchall() == [(_schemas(),)]
             marks = _marks(con)
     except duckdb.Error:  # of another version, or damaged
-        return NOTHING
+        return replace(NOTHING, stamps=bearing)
+    remembered = marks.get(STAMPS, {})
+    unopened = {night for night in nights[:-LOOKED_AT] if bearing.get(night, "") == remembered.get(str(night))}
+    as_published = before.filter(pl.col("night").is_in(unopened))
+    now = pl.concat([as_published, staged(layout, [night for night in nights if night not in unopened])])
     known = set(nights) - _changed(before, now) if is_of_today else set()
-    return Settled(frozenset(known), marks, now)
+    return Settled(frozenset(known), marks, now, frozenset(unopened & known), bearing)
 
 
 def _remembered(con: duckdb.DuckDBPyConnection) -> pl.DataFrame:

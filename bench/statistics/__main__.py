@@ -52,7 +52,9 @@ def runs(rng: np.random.Generator) -> pl.DataFrame:
     frames = [keys(target, number, 1) for target in range(TARGETS) for number in range(1, ROUNDS + 1)]
     frame = pl.concat(frames)
     return frame.with_columns(
+        load=pl.lit("closed"),
         concurrency=1,
+        rate_req_s=pl.lit(None, pl.Float64),
         requests_sent=pl.lit(REQUESTS, pl.Int64),
         requests_with_metrics=pl.lit(REQUESTS, pl.Int64),
         **{name: rng.lognormal(3, 0.1, frame.height) for name in summary.RUN_METRICS},
@@ -70,9 +72,10 @@ def timed(what: str, work: Callable[[], Any]) -> Any:
 def main() -> None:
     """Time each part."""
     rng = np.random.default_rng(1)
-    ttft, speed, throughput = requests(rng, "ttft"), requests(rng, "output_speed"), runs(rng)
+    of_requests = {table: requests(rng, table) for table in metrics.OF_REQUESTS}
+    ttft, speed, throughput = of_requests["ttft"], of_requests["output_speed"], runs(rng)
     print(f"{TARGETS} targets, {ROUNDS} rounds, {REQUESTS} requests, {bootstrap.RESAMPLES:,} resamples")
-    made = timed("summary with intervals", lambda: summary.build(ttft, speed, throughput))
+    made = timed("summary with intervals", lambda: summary.build(*of_requests.values(), throughput))
     print(f"  {made.height} rows, 4 intervals each")
     made = timed("comparison of all pairs", lambda: comparison.build(ttft, speed, throughput))
     print(f"  {made.height} pairs and metrics")

@@ -9,11 +9,11 @@ from typing import Any
 import msgspec
 import polars as pl
 
-from pipeline import trace
+from pipeline import stamps, trace
 from pipeline.checks import expect, rows
 from pipeline.checks.expect import AuditError
 from pipeline.checks.suites import Severity, Suite, load
-from pipeline.layout import Layout, states
+from pipeline.layout import Layout
 
 COMMENTS = {
     "night": "UTC date on which the night began",
@@ -94,8 +94,9 @@ def audit(layout: Layout, table: str, night: date, folder: Path | None = None) -
         for check in suite.checks
     ]
     found = Audit(table=table, night=night, files=files, checks_sha256=suite.sha256, results=results)
-    trace.write_json(layout.audit(table, night), found)
-    layout.verdict(night).unlink(missing_ok=True)  # it is of the audit before this one
+    with stamps.touching(layout, night):
+        trace.write_json(layout.audit(table, night), found)
+        layout.verdict(night).unlink(missing_ok=True)  # it is of the audit before this one
     return found
 
 
@@ -146,15 +147,21 @@ def ensure(layout: Layout, night: date, folder: Path | None = None) -> list[Audi
     return audits
 
 
-def marks(layout: Layout, folder: Path | None = None) -> dict[date, str]:
+def marks(layout: Layout, nights: Iterable[date], folder: Path | None = None) -> dict[date, str]:
     """What tells a night's verdict from any later one, by today's checks: while it is the same, so are the audits.
 
     As long as the night's tables are the same too: those are the business of whoever asks. A new audit takes the
     verdict away.
     """
-    suites = hashlib.sha256("".join(suite.sha256 for suite in load(folder).values()).encode()).hexdigest()
-    found = states(layout.verdict(date.min))
-    return {night: f"{size} {changed_ns} {suites}" for night, size, changed_ns in found}
+    found = ((night, layout.verdict(night)) for night in nights)
+    states = {night: path.stat() for night, path in found if path.exists()}
+    by = by_checks(folder)
+    return {night: f"{of.st_size} {of.st_mtime_ns} {by}" for night, of in states.items()}
+
+
+def by_checks(folder: Path | None = None) -> str:
+    """What a mark ends with: a hash of all checks."""
+    return hashlib.sha256("".join(suite.sha256 for suite in load(folder).values()).encode()).hexdigest()
 
 
 def _read_verdict(layout: Layout, night: date) -> Verdict | None:

@@ -13,6 +13,7 @@ differ more than their requests do rest on the slowest run alone, and no interva
 """
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from itertools import pairwise
 from statistics import NormalDist
 
@@ -22,7 +23,7 @@ from numpy.typing import NDArray
 from pipeline.statistics.descent import Pooled
 
 Floats = NDArray[np.float64]
-Counts = NDArray[np.int32]
+Counts = NDArray[np.signedinteger]
 
 RESAMPLES = 10_000
 MOST_COUNTED = 2_000
@@ -31,6 +32,8 @@ RESAMPLES_OF_RUNS = 2_000
 SEED = 20_261_101
 CONFIDENCE = 0.95
 CELLS = 2**20  # of a block of counts: small enough for a processor's cache
+STEP, FEW = 16, 250
+"""Requests whose counts are added up at once, and one by one where a rank lies; all of FEW one by one."""
 
 _TAIL = (1 - CONFIDENCE) / 2
 _NORMAL = NormalDist().inv_cdf(1 - _TAIL)
@@ -66,17 +69,28 @@ _Resampled = tuple[Floats, Floats, Floats]
 
 def _counted(values: Floats, sizes: Sequence[int], quantiles: Sequence[float], resamples: int) -> list[_Resampled]:
     """By how often each request is in each resample, which all quantities share."""
-    rng = np.random.default_rng(SEED)
-    both = np.empty((len(values), 1 + len(quantiles), resamples))
-    for at, counts in _resamples(rng, sizes, resamples):
-        for row, sample in enumerate(values):
-            both[row, :, at] = figures(sample, counts, quantiles)
-    drawn, of = np.unique(_drawn_runs(rng, len(sizes), RESAMPLES_OF_RUNS), axis=1, return_inverse=True)
+    blocks, drawn, of = _shared(tuple(sizes), resamples)
     whole, once = np.repeat(drawn, sizes, axis=0), np.ones((sum(sizes), 1), np.int32)
     return [
-        (figures(sample, once, quantiles)[:, 0], of_both, figures(sample, whole, quantiles)[:, of])
-        for sample, of_both in zip(values, both, strict=True)
+        (
+            figures(sample, once, quantiles)[:, 0],
+            np.concatenate([figures(sample, counts, quantiles) for counts in blocks], axis=1),
+            figures(sample, whole, quantiles)[:, of],
+        )
+        for sample in values
     ]
+
+
+@lru_cache(maxsize=4)
+def _shared(sizes: tuple[int, ...], resamples: int) -> tuple[list[Counts], Counts, NDArray[np.intp]]:
+    """Resamples of runs of these sizes, in blocks; those of runs alone, and which of them each is.
+
+    Kept for the next quantities: targets of a night have runs of the same sizes.
+    """
+    rng = np.random.default_rng(SEED)
+    blocks = list(_resamples(rng, sizes, resamples))
+    drawn, of = np.unique(_drawn_runs(rng, len(sizes), RESAMPLES_OF_RUNS), axis=1, return_inverse=True)
+    return blocks, drawn, of
 
 
 def _descended(
@@ -94,26 +108,61 @@ def _descended(
 def figures(values: Floats, counts: Counts, quantiles: Sequence[float]) -> Floats:
     """Mean and linearly interpolated quantiles of resamples; `counts` has a row a request, a column a resample."""
     order = np.argsort(values, kind="stable")
-    ordered = values[order]
-    cumulated = counts[order]
-    for above, row in pairwise(cumulated):  # four times as fast as numpy's cumsum along this axis
-        np.add(row, above, out=row)
-    total = cumulated[-1]
-    mean = np.einsum("i,ij->j", values, counts) / total
-    return np.stack([mean, *(_quantile(ordered, cumulated, total, q) for q in quantiles)])
+    ranks = _Ranks(counts, order)
+    mean = np.einsum("i,ij->j", values, counts) / ranks.total
+    return np.stack([mean, *(_quantile(values[order], ranks, q) for q in quantiles)])
 
 
-def _quantile(ordered: Floats, cumulated: Counts, total: Counts, quantile: float) -> Floats:
-    place = (total - 1) * quantile
-    below = np.floor(place).astype(np.int32)
-    low = ordered[_first_above(cumulated, below)]
-    high = ordered[_first_above(cumulated, np.minimum(below + 1, total - 1))]
+class _Ranks:
+    """Where a rank lies among the requests in `order`: their counts are added up in steps, and singly in one step.
+
+    `total`: requests of each resample.
+    """
+
+    def __init__(self, counts: Counts, order: NDArray[np.intp]) -> None:
+        self._counts, self._order = counts, order
+        self._step = STEP if order.size > FEW else 1
+        starts = range(0, order.size, self._step)
+        self._before = np.zeros((len(starts) + 1, counts.shape[1]), counts.dtype)  # of each step
+        for (above, row), start in zip(pairwise(self._before), starts, strict=True):  # faster than numpy's cumsum
+            np.add.reduce(counts[order[start : start + self._step]], axis=0, out=row, dtype=counts.dtype)
+            np.add(row, above, out=row)
+        self.total = self._before[-1].astype(np.int64)
+
+    def around(self, k: NDArray[np.int64]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """The places in the order of rank `k` of each resample, and of the next rank where there is one."""
+        width, columns = k.size, np.arange(k.size)
+        step = _first_above(self._before[1:], k)
+        before = self._before.take(step * width + columns)
+        places = step * self._step + np.arange(self._step)[:, None]
+        rows = self._order.take(places, mode="clip")  # behind the last there is nothing to be found
+        counts = self._counts.take(rows * width + columns)
+        for above, row in pairwise(counts):
+            np.add(row, above, out=row)
+        inside = np.add.reduce(counts <= (k - before).astype(counts.dtype), axis=0, dtype=np.int8)
+        at = places[0] + inside
+        up_to = before + counts.take(inside * np.intp(width) + columns)
+        return at, self._next(at, np.flatnonzero((up_to == k + 1) & (up_to < self.total)))
+
+    def _next(self, at: NDArray[np.intp], apart: NDArray[np.intp]) -> NDArray[np.intp]:
+        """The same places; of resamples that are `apart`, that of the next request which is in them."""
+        found, width = at.copy(), at.size
+        while apart.size:
+            found[apart] += 1
+            apart = apart[self._counts.take(self._order[found[apart]] * width + apart) == 0]
+        return found
+
+
+def _quantile(ordered: Floats, ranks: _Ranks, quantile: float) -> Floats:
+    place = (ranks.total - 1) * quantile
+    below = np.floor(place).astype(np.int64)
+    low, high = (ordered[places] for places in ranks.around(below))
     inside: Floats = low + (place - below) * (high - low)
     return inside
 
 
-def _first_above(cumulated: Counts, k: Counts) -> NDArray[np.intp]:
-    """Row of the value of rank `k`, by bisection in each column."""
+def _first_above(cumulated: Counts, k: NDArray[np.int64]) -> NDArray[np.intp]:
+    """The first row above `k`, by bisection in each column."""
     rows, width = cumulated.shape
     flat, columns = cumulated.ravel(), np.arange(width)
     low, high = np.zeros(width, np.intp), np.full(width, rows - 1)
@@ -124,14 +173,17 @@ def _first_above(cumulated: Counts, k: Counts) -> NDArray[np.intp]:
     return low
 
 
-def _resamples(rng: np.random.Generator, sizes: Sequence[int], resamples: int) -> Iterator[tuple[slice, Counts]]:
-    """Blocks of resamples: their place, and how often each request is in each."""
+def _resamples(rng: np.random.Generator, sizes: Sequence[int], resamples: int) -> Iterator[Counts]:
+    """Blocks of resamples: how often each request is in each."""
     block = max(1, CELLS // sum(sizes))
     for start in range(0, resamples, block):
-        width = min(block, resamples - start)
-        times = _drawn_runs(rng, len(sizes), width)
-        parts = [_drawn_requests(rng, size, times[run]) for run, size in enumerate(sizes)]
-        yield slice(start, start + width), np.concatenate(parts)
+        times = _drawn_runs(rng, len(sizes), min(block, resamples - start))
+        most = int((np.array(sizes) @ times).max())
+        kind = np.int16 if most <= np.iinfo(np.int16).max else np.int32  # of half the size, where sums fit in
+        counts = np.empty((sum(sizes), times.shape[1]), kind)
+        for size, end, of_run in zip(sizes, np.cumsum(sizes), times, strict=True):
+            counts[end - size : end] = _drawn_requests(rng, size, of_run)
+        yield counts
 
 
 def _drawn_runs(rng: np.random.Generator, runs: int, resamples: int) -> Counts:
@@ -142,9 +194,9 @@ def _drawn_runs(rng: np.random.Generator, runs: int, resamples: int) -> Counts:
 def _drawn_requests(rng: np.random.Generator, size: int, times: Counts) -> Counts:
     """How often each request of a run (row) is in each resample (column) that holds the run so many times."""
     copies = np.repeat(np.arange(times.size), times)
-    picks = rng.integers(0, size, (copies.size, size))
-    cells = picks * times.size + copies[:, None]
-    return np.bincount(cells.ravel(), minlength=size * times.size).reshape(size, -1).astype(np.int32)
+    cells = rng.integers(0, size, (copies.size, size))
+    cells += (copies * size)[:, None]  # a resample's requests side by side: what is counted lies in the cache
+    return np.bincount(cells.ravel(), minlength=times.size * size).reshape(-1, size).T
 
 
 def stretched(estimate: float, both: Floats, of_runs: Floats, runs: int, n: int) -> tuple[float, float]:

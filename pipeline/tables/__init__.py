@@ -18,8 +18,8 @@ from typing import Any
 
 import polars as pl
 
-from pipeline import expiry, trace
-from pipeline.layout import Layout
+from pipeline import expiry, stamps, trace
+from pipeline.layout import Layout, nights_beside
 from pipeline.tables.inputs import TRACE, Inputs, MissingInputError
 from pipeline.tables.parts import Parts
 from pipeline.tables.recorded import Recorded
@@ -94,7 +94,8 @@ def build(layout: Layout, table: Table, night: date) -> Built:
     last_step = table.parts.steps.then if table.parts and table.parts.steps else table.build
     frames = inputs.each_part(table.parts, lambda *given: _checked(table, last_step(*given)))
     first = next(frames)
-    height = trace.write_parts(chain([first], frames), layout.table(table.name, night), ABOUT)
+    with stamps.touching(layout, night):
+        height = trace.write_parts(chain([first], frames), layout.table(table.name, night), ABOUT)
     return Built(height, first.head(FIRST_ROWS))
 
 
@@ -137,5 +138,4 @@ def is_of_today(layout: Layout, name: str, night: date) -> bool:
 
 def nights(layout: Layout) -> list[date]:
     """Nights with a staged summary, oldest first: those that were computed to the end."""
-    found = (layout.tables / "summary").glob("night=*.parquet")
-    return sorted(date.fromisoformat(path.stem.removeprefix("night=")) for path in found)
+    return sorted(nights_beside(layout.table("summary", date.min)))

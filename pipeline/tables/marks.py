@@ -7,6 +7,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from pipeline.tables import order
+
 SCHEMA = {
     "request_id": pl.String,
     "first_token_ns": pl.Int64,
@@ -23,8 +25,7 @@ def of_tokens(events: pl.DataFrame) -> pl.DataFrame:
     `events` has `request_id`, `at_ns` and `has_token`, and is sorted by request.
     """
     has_token = events["has_token"]
-    lengths = events["request_id"].rle().struct.field("len").to_numpy()
-    numbers = pl.Series(np.repeat(np.arange(lengths.size, dtype=np.uint32), lengths))
+    numbers = pl.Series(order.stretches(events["request_id"]).numbers())
     of, at_ns = numbers.filter(has_token).to_numpy(), events["at_ns"].filter(has_token).to_numpy()
     if not of.size:
         return pl.DataFrame(schema=SCHEMA)

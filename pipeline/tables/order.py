@@ -1,6 +1,10 @@
 """Rows in the order of their requests, as they are stored, so that neither sorting nor hashing is needed."""
 
+from typing import Any, NamedTuple
+
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 NUMBER = "request_number"
 """Counts requests; ascending, so that grouping by it takes stretches of rows."""
@@ -27,3 +31,30 @@ def _by(rows: pl.DataFrame, place: str) -> pl.DataFrame:
 def numbered(rows: pl.DataFrame) -> pl.DataFrame:
     """With the number of its request in each row. `rows` are sorted by request."""
     return rows.with_columns(rows["request_id"].rle_id().set_sorted().alias(NUMBER))
+
+
+class Stretches(NamedTuple):
+    """Rows of one value that lie side by side: the `value` of each stretch, and how many rows it has."""
+
+    value: pl.Series
+    rows: NDArray[np.int64]
+
+    @property
+    def starts(self) -> NDArray[np.int64]:
+        """The row with which each begins."""
+        starts: NDArray[np.int64] = np.cumsum(self.rows) - self.rows
+        return starts
+
+    def numbers(self) -> NDArray[np.uint32]:
+        """The number of its stretch in each row."""
+        return self.spread(np.arange(self.rows.size, dtype=np.uint32))
+
+    def spread(self, of_stretches: NDArray[Any]) -> NDArray[Any]:
+        """A value a stretch, in each row of it."""
+        return np.repeat(of_stretches, self.rows)
+
+
+def stretches(ids: pl.Series) -> Stretches:
+    """The stretches of a column, in order."""
+    found = ids.rle()
+    return Stretches(found.struct.field("value"), found.struct.field("len").to_numpy().astype(np.int64))

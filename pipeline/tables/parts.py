@@ -85,10 +85,13 @@ def _counted(index: pl.DataFrame) -> pl.DataFrame:
 
 
 def _by_series(index: pl.DataFrame) -> Iterator[Part]:
-    """All rounds of what makes one row of a summary."""
-    runs = index.select(*SERIES, "run_id").unique().sort(*SERIES, "run_id")
-    for _, series in runs.group_by(SERIES, maintain_order=True):
-        names = tuple(series["run_id"])
+    """All rounds of what makes rows of a summary; neighbouring series where they are short."""
+    reads = pl.col("read_count").fill_null(0).sum()
+    runs = index.group_by(*SERIES, "run_id").agg(reads=reads).sort(*SERIES, "run_id")
+    at_end = (pl.col("reads") - 1).last().over(SERIES)
+    numbered = runs.with_columns(pl.col("reads").cum_sum()).with_columns(part=at_end // READS_A_PART)
+    for _, of in numbered.group_by("part", maintain_order=True):
+        names = tuple(of["run_id"])
         yield Part(names, tuple(map(_stretch, names)))
 
 

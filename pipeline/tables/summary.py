@@ -2,14 +2,13 @@
 
 from collections.abc import Sequence
 
-import numpy as np
 import polars as pl
 
-from pipeline.tables import intervals, metrics
+from pipeline.tables import intervals, metrics, order
 from pipeline.tables.parts import Parts
 
 INPUTS = (*metrics.OF_REQUESTS, metrics.OF_RUNS)
-PARTS = Parts(by="series", index="throughput")
+PARTS = Parts(by="series", index="requests")
 
 GRAIN = ("night", "target", "model", "family", "workload", "scenario", "provenance")
 PERCENTILES = (10, 25, 50, 75, 90, 95)
@@ -68,10 +67,9 @@ def build(*frames: pl.DataFrame) -> pl.DataFrame:
 
 def _numbered(frame: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
     """With the number of its series in each row: rows of a run lie side by side, and are told by it."""
-    runs = frame["run_id"].rle().struct.unnest()
-    numbers = runs.join(known, left_on="value", right_on="run_id", how="left", maintain_order="left")["series"]
-    places = np.repeat(np.arange(runs.height), runs["len"].to_numpy().astype(np.int64))
-    return frame.with_columns(series=numbers.gather(places))
+    runs = order.stretches(frame["run_id"])
+    told = runs.value.to_frame("run_id").join(known, on="run_id", how="left", maintain_order="left")
+    return frame.with_columns(series=told["series"].gather(runs.numbers()))
 
 
 def _runs(throughput: pl.DataFrame) -> pl.DataFrame:

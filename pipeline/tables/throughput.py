@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from pipeline.tables import metrics
+from pipeline.tables import metrics, order
 from pipeline.tables.keys import KEYS
 from pipeline.tables.parts import Parts
 from pipeline.tables.runs import SLO
@@ -87,10 +87,10 @@ def _tokens_in_window(measured: pl.DataFrame, events: pl.DataFrame, window: pl.D
         .drop_nulls(["since", "until"])
     )
     arrived = events.filter("has_token").select("request_id", "at_ns")
-    stretches = arrived["request_id"].rle().struct.unnest().rename({"value": "request_id"})
-    told = stretches.join(known, on="request_id", how="left", maintain_order="left")
+    requests = order.stretches(arrived["request_id"])
+    told = requests.value.to_frame("request_id").join(known, on="request_id", how="left", maintain_order="left")
     by_run = (
-        told.with_columns(inside=pl.Series(_inside_of(told, arrived["at_ns"].to_numpy())))
+        told.with_columns(inside=pl.Series(_inside_of(requests, told, arrived["at_ns"].to_numpy())))
         .drop_nulls("tokens")
         .group_by("run_id", "request_id", "tokens", "token_event_count")
         .agg(pl.col("inside").sum())
@@ -102,13 +102,11 @@ def _tokens_in_window(measured: pl.DataFrame, events: pl.DataFrame, window: pl.D
     return by_run.select("run_id", sums)
 
 
-def _inside_of(stretches: pl.DataFrame, at_ns: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Of each stretch of events how many lie inside its window; none where it has no window."""
-    counts = stretches["len"].to_numpy().astype(np.int64)
-    since, until = (stretches[name].fill_null(0).to_numpy() for name in ("since", "until"))
-    is_inside = (at_ns > np.repeat(since, counts)) & (at_ns <= np.repeat(until, counts))
-    starts = np.cumsum(counts) - counts
-    return np.add.reduceat(is_inside, starts, dtype=np.int64) if counts.size else counts
+def _inside_of(requests: order.Stretches, told: pl.DataFrame, at_ns: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Of the events of each request how many lie inside its window; none where it has no window."""
+    since, until = (requests.spread(told[name].fill_null(0).to_numpy()) for name in ("since", "until"))
+    is_inside = (at_ns > since) & (at_ns <= until)
+    return np.add.reduceat(is_inside, requests.starts, dtype=np.int64) if at_ns.size else requests.rows
 
 
 def _requests_in_window(measured: pl.DataFrame, window: pl.DataFrame, runs: pl.DataFrame) -> pl.DataFrame:
