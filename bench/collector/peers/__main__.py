@@ -27,7 +27,7 @@ from pipeline.errors import TokenclockError
 PEERS = {
     "aiperf": "1 GB",
     "guidellm": "6 GB, with PyTorch; 1.2 GB with the build of it for processors (--torch)",
-    "vllm": "10 GB, with PyTorch and all CUDA kernels: 4.4 GB of wheels",
+    "vllm": "10 GB, with PyTorch and all CUDA kernels: 4.4 GB of wheels (no GPU is needed)",
 }
 """All peers, with what their environments take on disk; vLLM's only where it is asked for."""
 LOADS_BY_TORCH = {"guidellm"}
