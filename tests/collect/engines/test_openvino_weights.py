@@ -48,6 +48,25 @@ def test_a_file_that_ends_early_is_refused_by_its_path(tmp_path, size):
         weights.read_header(file)
 
 
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        struct.pack("<Q", 2**62),
+        struct.pack("<Q", 2**64 - 1),
+        text("a") + struct.pack("<IIQ", 9, 4, 2**40),
+        text("a") + struct.pack("<IIQ", 9, 4, 2**62),
+        text("a") + struct.pack("<IIQ", 9, 8, 2**62),
+        text("a") + struct.pack("<I", 9) + struct.pack("<IQ", 9, 1) * 5000,
+    ],
+    ids=["long name", "endless name", "long list", "endless list", "list of texts", "lists in lists"],
+)
+def test_a_damaged_file_is_refused_and_asks_for_no_memory(tmp_path, damaged):
+    file = tmp_path / "damaged.gguf"
+    file.write_bytes(struct.pack("<4sIQQ", b"GGUF", 3, 0, 1) + damaged)
+    with pytest.raises(weights.MissingWeightsError, match=r"damaged\.gguf .*at byte \d+\. Cure: name a whole"):
+        weights.read_header(file)
+
+
 def test_a_value_of_no_known_type_is_refused(tmp_path):
     file = tmp_path / "later.gguf"
     file.write_bytes(struct.pack("<4sIQQ", b"GGUF", 3, 0, 1) + pair("general.new", 99, b"12345678"))
