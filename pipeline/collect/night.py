@@ -292,14 +292,10 @@ class _Standing:
         stays = False
         try:
             yield self._endpoint
-            stays = self._may_stay(name)
+            stays = self._endpoint.may_stay
         finally:
             if not stays:
                 await self.stop()
-
-    def _may_stay(self, name: str) -> bool:
-        engine = self._this.plan.targets[name].engine
-        return engine is not None and not engine.get("restart_each_round", True)
 
     async def stop(self) -> None:
         """Stop what runs."""
@@ -331,4 +327,5 @@ async def _endpoint(this: Collection, name: str, log: Path) -> AsyncIterator[End
                 engine.metrics_url,
                 engine.ended,
                 engine.keeps_connections,
+                not engine.restart_each_round,
             )

@@ -56,6 +56,7 @@ class Endpoint:
     """Where a target's requests go: address, key, limiter; of an engine of ours its facts and its metrics page.
 
     `ended` says how an engine of ours ended on its own; None while it runs. `keeps_connections`: see `Engine`.
+    `may_stay`: it need not be given up between two rounds.
     """
 
     url: str
@@ -65,6 +66,7 @@ class Endpoint:
     metrics_url: str | None = None
     ended: Callable[[], str | None] = lambda: None
     keeps_connections: bool = True
+    may_stay: bool = False
 
 
 def limiter(folder: Path, plan: Plan, target: str) -> Limiter:

@@ -93,7 +93,7 @@ class Blocks:
 
     def _fit(self, block: bytes) -> Found | None:
         for at, known in enumerate(self._recent):
-            spans = known.spans(block) if block.endswith(known.last) else None
+            spans = known.spans(block)
             if spans:
                 if at:
                     self._recent.insert(0, self._recent.pop(at))

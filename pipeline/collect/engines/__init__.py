@@ -49,12 +49,16 @@ _SECRET = re.compile(r"^-.*(key|token|secret|password)$")
 
 @dataclass(frozen=True)
 class RunningEngine:
-    """An engine that is ready: where it is, and what it is. `metrics_url` is for Prometheus, where it has one."""
+    """An engine that is ready: where it is, and what it is. `metrics_url` is for Prometheus, where it has one.
+
+    `restart_each_round`: see `Options`.
+    """
 
     base_url: str
     metrics_url: str | None
     facts: EngineFacts
     keeps_connections: bool
+    restart_each_round: bool
     _process: _child.Child | None
 
     def ended(self) -> str | None:
@@ -125,7 +129,9 @@ def _introduce(
         engine.first_request(options, root)
     metrics_url = None if engine.metrics_path is None else root + engine.metrics_path
     facts = _with_start(engine.facts(options, root), process)
-    return RunningEngine(f"{root}/v1", metrics_url, facts, engine.keeps_connections, process)
+    return RunningEngine(
+        f"{root}/v1", metrics_url, facts, engine.keeps_connections, options.restart_each_round, process
+    )
 
 
 def _with_start(facts: EngineFacts, process: _child.Child | None) -> EngineFacts:
