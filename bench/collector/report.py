@@ -72,7 +72,9 @@ def keep(path: Path, run: Run) -> list[Run]:
 
 def page(runs: list[Run], stem: str) -> str:
     """The page of all runs, as Markdown; its data and its chart lie beside it under the same stem."""
-    return "\n".join([HOW.format(stem=stem), *(_run(run) for run in runs)])
+    misses = any(run["kind"] == "grid" and why.reasons(run["rows"]) for run in runs)
+    tried = [f"## What was tried\n\n{why.TRIED}"] if misses else []
+    return "\n".join([HOW.format(stem=stem), *(_run(run) for run in runs), *tried])
 
 
 def _run(run: Run) -> str:
@@ -94,7 +96,7 @@ def _grid(run: Run) -> list[str]:
 
 def _why(rows: list[dict[str, Any]]) -> list[str]:
     lines = why.reasons(rows)
-    return ["### Where it misses, and why", "\n".join(f"* {line}" for line in lines), why.TRIED] if lines else []
+    return ["### Where it misses, and why", "\n".join(f"* {line}" for line in lines)] if lines else []
 
 
 def peers(rows: list[dict[str, Any]]) -> str:
