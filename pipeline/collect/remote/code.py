@@ -16,7 +16,7 @@ PARTS = (
     "gguf_header.py",
     "layout.py",
     "ledger.py",
-    "plan.py",
+    "plan",
     "plan.toml",
     "progress.py",
     "statistics",

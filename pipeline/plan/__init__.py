@@ -1,0 +1,98 @@
+"""The plan: what a night measures, read strictly from TOML into frozen types.
+
+Belongs here: types of the stanzas, parsing with errors that name file, stanza and cure, and the
+expansion into runs. Does not: anything that needs a network, a clock or a file other than the plan.
+"""
+
+from pipeline.plan.loads import Closed, Offline, Open, Rates, Saturation, Scenario, Sweep, Until
+from pipeline.plan.night import (
+    Estimate,
+    Run,
+    estimate,
+    input_tokens,
+    most_rounds,
+    rounds_of,
+    runs,
+    usd,
+)
+from pipeline.plan.read import DEFAULT, load
+from pipeline.plan.stanzas import (
+    Family,
+    Host,
+    Limits,
+    Model,
+    Night,
+    Plan,
+    Price,
+    Probe,
+    Provider,
+    Rent,
+    Retention,
+    Slo,
+    Ssh,
+    Subprocess,
+    Target,
+    Workload,
+)
+from pipeline.plan.targets import (
+    ALLOW_UNPRICED,
+    FREE,
+    at_home,
+    base_url,
+    enabled,
+    hardware,
+    limits,
+    price,
+    rent,
+    skip_reason,
+)
+from pipeline.plan.words import Name, PlanError
+
+__all__ = [
+    "ALLOW_UNPRICED",
+    "DEFAULT",
+    "FREE",
+    "Closed",
+    "Estimate",
+    "Family",
+    "Host",
+    "Limits",
+    "Model",
+    "Name",
+    "Night",
+    "Offline",
+    "Open",
+    "Plan",
+    "PlanError",
+    "Price",
+    "Probe",
+    "Provider",
+    "Rates",
+    "Rent",
+    "Retention",
+    "Run",
+    "Saturation",
+    "Scenario",
+    "Slo",
+    "Ssh",
+    "Subprocess",
+    "Sweep",
+    "Target",
+    "Until",
+    "Workload",
+    "at_home",
+    "base_url",
+    "enabled",
+    "estimate",
+    "hardware",
+    "input_tokens",
+    "limits",
+    "load",
+    "most_rounds",
+    "price",
+    "rent",
+    "rounds_of",
+    "runs",
+    "skip_reason",
+    "usd",
+]
