@@ -5,6 +5,7 @@ import duckdb
 import pytest
 
 from pipeline import assets, charts, checks, plan, publish, tables
+from pipeline.assets import recording
 from pipeline.collect.night import tonight
 from pipeline.definitions import defs, nightly
 from pipeline.tables import metrics
@@ -192,7 +193,7 @@ def test_the_check_of_targets_warns_of_an_old_figure(layout, monkeypatch):
     publish.publish_warehouse(layout)
     found = publish.stale_targets(layout, streams.NIGHT)
     assert found.rows() == [("old", streams.NIGHT - timedelta(days=2))]
-    monkeypatch.setattr(assets.nights, "tonight", lambda: streams.NIGHT)
+    monkeypatch.setattr(recording.nights, "tonight", lambda: streams.NIGHT)
     result = assets.targets_are_fresh()
     assert (result.passed, result.severity) == (False, dg.AssetCheckSeverity.WARN)
     assert result.description == "old (last: 2026-11-22)"

@@ -6,6 +6,7 @@ import dagster as dg
 import pytest
 
 from pipeline import assets, plan, progress, trace
+from pipeline.assets import recording
 from pipeline.collect.night import tonight
 from pipeline.collect.remote.line import LineCutError
 from pipeline.definitions import defs
@@ -98,8 +99,8 @@ def test_a_line_that_was_cut_is_tried_again(layout, tmp_path, instance, monkeypa
             raise LineCutError("planted")
         return [], {}
 
-    monkeypatch.setattr(assets.elsewhere, "collect", collect)
-    monkeypatch.setattr(assets, "RETRY_S", 0)
+    monkeypatch.setattr(recording.elsewhere, "collect", collect)
+    monkeypatch.setattr(recording, "RETRY_S", 0)
     result = materialize(fleets.write(tmp_path), instance)
     assert result.success
     assert [event.step_key for event in result.all_events if event.is_step_up_for_retry] == ["collect_on_box"]
