@@ -84,6 +84,8 @@ def _run(run: Run) -> str:
     facts = f"{machine['system']}, Python {machine['python']}; {run['measured_at']}; commit {run['commit']}."
     if "load" in run:  # of older runs it is not known
         facts += f" Others used the machine: its load average was {number(run['load'])} when this began."
+    if note := run.get("note"):
+        facts += f" {note}"
     found = [TOOLS, peers(run["rows"])] if run["kind"] == "peers" else _grid(run)
     return "\n\n".join([title, facts, *found]) + "\n"
 

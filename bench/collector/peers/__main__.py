@@ -60,6 +60,7 @@ def arguments(given: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--clients", default=",".join(collector.available()), help="default: %(default)s")
     parser.add_argument("--repeats", type=int, default=3, help="default: %(default)s")
     parser.add_argument("--out", type=Path, default=collector.OUT, help="default: %(default)s")
+    parser.add_argument("--note", help="what a reader should know of this run; stands on the page")
     return parser.parse_args(given)
 
 
@@ -78,18 +79,19 @@ def main(given: list[str] | None = None) -> int:
             found[name].append(_once(name, is_peer=name in ready))
     rows = [_row(name, taken) for name, taken in found.items()]
     rows += [{"client": name, "error": why} for name, why in refused.items() if why]
-    collector.publish(said.out, report.keep(said.out, _run(rows, load)))
+    collector.publish(said.out, report.keep(said.out, _run(rows, load, said.note)))
     print(report.peers(rows))
     return 0
 
 
-def _run(rows: list[Row], load: float) -> report.Run:
+def _run(rows: list[Row], load: float, note: str | None) -> report.Run:
     return {
         "kind": "peers",
         "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": host.facts(),
         "priority": "ordinary",
         "load": load,
+        "note": note,
         "commit": host.code_commit(),
         "rows": rows,
     }
