@@ -8,6 +8,7 @@ import pytest
 
 from pipeline import alerts
 from pipeline.alerts import Alert, AlertError, Channels
+from tests import certificates
 from tests.mail import receiving
 from tests.servers import serving
 
@@ -92,3 +93,22 @@ def test_a_password_is_not_sent_in_the_clear(monkeypatch):
         with pytest.raises(AlertError, match="offers no TLS"):
             alerts.send(ALERT, known)
     assert box.messages == []
+
+
+@pytest.mark.parametrize(("scheme", "starts_plain"), [("smtps", False), ("smtp", True)])
+def test_a_password_goes_inside_tls_from_the_start_or_after_starttls(scheme, starts_plain, tmp_path, monkeypatch):
+    certificate = certificates.make(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate.path))
+    monkeypatch.setattr(alerts, "AT_HOME", ())
+    with receiving(certificate.server(), starts_plain=starts_plain) as box:
+        alerts.send(ALERT, channels(email="a@x.org", smtp=f"{scheme}://u:{SECRET}@localhost:{box.port}"))
+    assert (box.logins, len(box.messages)) == ([f":u:{SECRET}"], 1)
+
+
+@pytest.mark.parametrize(("scheme", "starts_plain"), [("smtps", False), ("smtp", True)])
+def test_a_mail_server_that_nobody_vouches_for_gets_neither_password_nor_mail(scheme, starts_plain, tmp_path):
+    with receiving(certificates.make(tmp_path).server(), starts_plain=starts_plain) as box:
+        known = channels(email="a@x.org", smtp=f"{scheme}://u:{SECRET}@localhost:{box.port}")
+        with pytest.raises(AlertError, match="no mail was sent \\(SSLCertVerificationError\\)"):
+            alerts.send(ALERT, known)
+    assert (box.logins, box.messages) == ([], [])
