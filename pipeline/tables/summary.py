@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from pipeline.tables import intervals, metrics, order
 from pipeline.tables.parts import Parts
@@ -101,22 +103,27 @@ def _statistics(frame: pl.DataFrame, names: Sequence[str], *, has_intervals: boo
 
 def _figures(values: pl.DataFrame) -> pl.DataFrame:
     """Figures of the values of each series, each of which is sorted once."""
-    value = pl.col("value").sort()
     parts = values.group_by("series", maintain_order=True).agg(
-        value, n=pl.len().cast(pl.Int64), mean=value.mean(), token_source=_sources()
+        "value", n=pl.len().cast(pl.Int64), token_source=_sources()
     )
-    samples = list(parts["value"])
-    found = parts.drop("value").with_columns(
-        pl.Series(f"p{p}", [_quantile(one, p / 100) for one in samples], pl.Float64) for p in (*PERCENTILES, 99)
+    samples = [np.sort(one.to_numpy()) for one in parts["value"]]
+    found = np.array([[one.mean(), *_percentiles(one)] for one in samples]).reshape(-1, 1 + len(_FOUND))
+    figures = pl.DataFrame(found, schema=dict.fromkeys(("mean", *(f"p{p}" for p in _FOUND)), pl.Float64))
+    is_enough = pl.col("n") >= ENOUGH_FOR_P99
+    return pl.concat([parts.drop("value"), figures], how="horizontal").with_columns(
+        p99=pl.when(is_enough).then("p99")
     )
-    return found.with_columns(p99=pl.when(pl.col("n") >= ENOUGH_FOR_P99).then("p99"))
 
 
-def _quantile(ordered: pl.Series, quantile: float) -> float:
+_FOUND = (*PERCENTILES, 99)
+
+
+def _percentiles(ordered: NDArray[np.float64]) -> NDArray[np.float64]:
     """Linearly interpolated, of values in order."""
-    place = (len(ordered) - 1) * quantile
-    low, high = ordered[int(place)], ordered[min(int(place) + 1, len(ordered) - 1)]
-    return float(low + (place - int(place)) * (high - low))
+    place = (ordered.size - 1) * (np.array(_FOUND) / 100)
+    below = place.astype(np.int64)
+    low, high = ordered[below], ordered[np.minimum(below + 1, ordered.size - 1)]
+    return low + (place - below) * (high - low)
 
 
 def _sources() -> pl.Expr:
