@@ -96,22 +96,20 @@ def _shared(sizes: tuple[int, ...], resamples: int) -> tuple[list[Counts], Count
 def _pooled(
     values: Floats, sizes: Sequence[int], quantiles: Sequence[float], resamples: int
 ) -> Iterator[_Resampled]:
-    """Of each quantity by itself, with what its figures rest on."""
-    once = np.ones((len(sizes), 1), np.int32)
-    both, drawn, of = _runs(len(sizes), resamples)
+    """Of each quantity by itself. Resamples of runs alone are of the same runs, so that requests alone differ."""
+    once, drawn = np.ones((len(sizes), 1), np.int32), _runs(len(sizes), resamples)
     for sample in values:
         pooled = Pooled(sample, sizes)
-        of_requests = pooled.of_requests(np.random.default_rng((SEED, 1)), both, quantiles)
-        yield pooled.of_runs(once, quantiles)[:, 0], of_requests, pooled.of_runs(drawn, quantiles)[:, of]
+        of_requests = pooled.of_requests(np.random.default_rng((SEED, 1)), drawn, quantiles)
+        of_runs = drawn.each(pooled.of_runs(drawn.times, quantiles))
+        yield pooled.of_runs(once, quantiles)[:, 0], of_requests, of_runs
 
 
 @lru_cache(maxsize=4)
-def _runs(runs: int, resamples: int) -> tuple[Resamples, Counts, NDArray[np.intp]]:
-    """Resamples of so many runs, with requests; those of runs alone, and which of them each is."""
+def _runs(runs: int, resamples: int) -> Resamples:
+    """Resamples of so many runs."""
     rng = np.random.default_rng(SEED)
-    both = Resamples.of(rng, _drawn_runs(rng, runs, resamples))
-    drawn, of = np.unique(_drawn_runs(rng, runs, RESAMPLES_OF_RUNS), axis=1, return_inverse=True)
-    return both, drawn, of
+    return Resamples.of(rng, _drawn_runs(rng, runs, resamples))
 
 
 def figures(values: Floats, counts: Counts, quantiles: Sequence[float]) -> Floats:
