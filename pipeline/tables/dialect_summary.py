@@ -77,8 +77,10 @@ def _column(dialect: dialects.Dialect, name: str) -> str:
 
 def printed(found: pl.DataFrame) -> pl.DataFrame:
     """The table, from what tools took."""
-    series = [((*of.select(GRAIN).row(0), of[_SENT].sum()), of) for of in found.partition_by(GRAIN)]
-    rows = [(*about, *row) for about, of in series for row in _rows(of)]
+    told = [(dialect, *one) for dialect in dialects.known().values() for one in dialects.formulas(dialect).items()]
+    series = found.group_by(GRAIN).agg(pl.col(_SENT).sum(), *(part for one in told for part in _of_series(*one)))
+    about = series.select(*GRAIN, _SENT).rows()
+    rows = [(*key, *row) for one in told for key, row in zip(about, _rows(series, *one[:2]), strict=True) if row]
     schema: dict[str, Any] = {**{name: found.schema[name] for name in (*GRAIN, _SENT)}, **_FIGURES}
     return pl.DataFrame(rows, schema=schema, orient="row").select(*COLUMNS).sort(*GRAIN, *_OF_TOOL)
 
@@ -92,28 +94,29 @@ _FIGURES = {
     **dict.fromkeys(("percentile_rule", "token_source"), pl.String),
 }
 
-
-def _rows(of_series: pl.DataFrame) -> Iterator[tuple[Any, ...]]:
-    """What each tool prints of a series, in the order of `_FIGURES`."""
-    for dialect in dialects.known().values():
-        formulas = dialects.formulas(dialect)
-        about = of_series.select(_about(dialect, *one) for one in formulas.items()).row(0, named=True)
-        for name, formula in formulas.items():
-            counted, sources = about[name].values()
-            if counted:
-                values = of_series[_column(dialect, name)]
-                figures = _of_values(dialect, values.explode() if formula.is_pooled else values)
-                source = "mixed" if len(sources) > 1 else next(iter(sources), None)
-                named = (dialect.name, dialect.version, name, dialects.METRICS[name])
-                yield (*named, counted, *figures, dialect.percentile.name, source)
+_PARTS = ("counted", "values", "sources")
 
 
-def _about(dialect: dialects.Dialect, name: str, formula: dialects.Formula) -> pl.Expr:
-    """Of how many requests a tool has a metric, and where the counts of tokens are from that it needs."""
+def _of_series(dialect: dialects.Dialect, name: str, formula: dialects.Formula) -> Iterator[pl.Expr]:
+    """Of how many requests a tool has a metric, its values, and where the tokens that it needs were counted."""
     value, source = pl.col(_column(dialect, name)), pl.col(_column(dialect, "source"))
     is_known = value.list.len() > 0 if formula.is_pooled else value.is_not_null()
-    sources = source.filter(is_known & formula.needs_tokens).drop_nulls().unique()
-    return pl.struct(is_known.sum().cast(pl.Int64).alias("counted"), sources.implode().alias("sources")).alias(name)
+    values = value.explode() if formula.is_pooled else value
+    sources = source.filter(is_known).drop_nulls().unique() if formula.needs_tokens else source.head(0)
+    for part, of_series in zip(_PARTS, (is_known.sum().cast(pl.Int64), values, sources), strict=True):
+        yield of_series.alias(f"{_column(dialect, name)} {part}")
+
+
+def _rows(series: pl.DataFrame, dialect: dialects.Dialect, name: str) -> Iterator[tuple[Any, ...]]:
+    """What a tool prints of a metric of each series, in the order of `_FIGURES`; empty where it has none."""
+    named = (dialect.name, dialect.version, name, dialects.METRICS[name])
+    parts = (series[f"{_column(dialect, name)} {part}"] for part in _PARTS)
+    for counted, values, sources in zip(*parts, strict=True):
+        if counted:
+            source = "mixed" if sources.len() > 1 else sources.first()
+            yield (*named, counted, *_of_values(dialect, values), dialect.percentile.name, source)
+        else:
+            yield ()
 
 
 def _of_values(dialect: dialects.Dialect, values: pl.Series) -> tuple[Any, ...]:
