@@ -3,7 +3,7 @@
 Requests of one run are not independent: they share its minute, its machine, its neighbours. A resample
 therefore draws as many runs as there were, with replacement, and inside each as many requests as it had. A
 request's share in a resample is a count, so a percentile is a place in cumulated counts and nothing is sorted
-twice. Of very many requests not even all counts are drawn (`descent`).
+twice. Of many requests no counts are drawn (`pooled`).
 
 Few runs say little about how runs differ: with three, the bare percentile interval holds the true value in
 three of four cases. `stretched` widens it as Student's t does, by the degrees of freedom that the spread
@@ -20,14 +20,14 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.statistics.descent import Pooled
+from pipeline.statistics.pooled import Pooled, Resamples
 
 Floats = NDArray[np.float64]
 Counts = NDArray[np.signedinteger]
 
 RESAMPLES = 10_000
-MOST_COUNTED = 2_000
-"""Of more requests, not every one's share in every resample is drawn (see `descent`)."""
+MOST_COUNTED = 1_000
+"""Of more requests, no request's share in a resample is drawn (see `pooled`)."""
 RESAMPLES_OF_RUNS = 2_000
 SEED = 20_261_101
 CONFIDENCE = 0.95
@@ -55,7 +55,7 @@ def intervals(
     if len(sizes) < 2:
         return np.full((*shape, 2), np.nan)
     is_counted = sum(sizes) <= MOST_COUNTED
-    resampled = (_counted if is_counted else _descended)(values, sizes, quantiles, resamples)
+    resampled = (_counted if is_counted else _pooled)(values, sizes, quantiles, resamples)
     found = np.empty((*shape, 2))
     for row, (estimates, both, of_runs) in enumerate(resampled):
         for column, estimate in enumerate(estimates):
@@ -93,16 +93,23 @@ def _shared(sizes: tuple[int, ...], resamples: int) -> tuple[list[Counts], Count
     return blocks, drawn, of
 
 
-def _descended(
+def _pooled(
     values: Floats, sizes: Sequence[int], quantiles: Sequence[float], resamples: int
 ) -> Iterator[_Resampled]:
-    """Of each quantity by itself, with what its figures rest on."""
-    once = np.ones((len(sizes), 1), np.int32)
+    """Of each quantity by itself. Resamples of runs alone are of the same runs, so that requests alone differ."""
+    once, drawn = np.ones((len(sizes), 1), np.int32), _runs(len(sizes), resamples)
     for sample in values:
-        rng, pooled = np.random.default_rng(SEED), Pooled(sample, sizes)
-        both = pooled.of_requests(rng, _drawn_runs(rng, len(sizes), resamples), quantiles)
-        of_runs = pooled.of_runs(_drawn_runs(rng, len(sizes), RESAMPLES_OF_RUNS), quantiles)
-        yield pooled.of_runs(once, quantiles)[:, 0], both, of_runs
+        pooled = Pooled(sample, sizes)
+        of_requests = pooled.of_requests(np.random.default_rng((SEED, 1)), drawn, quantiles)
+        of_runs = drawn.each(pooled.of_runs(drawn.times, quantiles))
+        yield pooled.of_runs(once, quantiles)[:, 0], of_requests, of_runs
+
+
+@lru_cache(maxsize=4)
+def _runs(runs: int, resamples: int) -> Resamples:
+    """Resamples of so many runs."""
+    rng = np.random.default_rng(SEED)
+    return Resamples.of(rng, _drawn_runs(rng, runs, resamples))
 
 
 def figures(values: Floats, counts: Counts, quantiles: Sequence[float]) -> Floats:

@@ -9,10 +9,18 @@ import numpy as np
 import polars as pl
 
 from pipeline.statistics.comparison import Effect, Rounds, difference, ratio
-from pipeline.tables import metrics
+from pipeline.tables import metrics, order
 from pipeline.tables.summary import RUN_METRICS
 
 INPUTS = ("ttft", "output_speed", "throughput")
+
+_OF_ROUND = ("night", "family", "workload", "scenario", "provenance", "target", "round")
+
+USES = {
+    "ttft": ("run_id", *_OF_ROUND, *(metric.name for metric in metrics.of_table("ttft"))),
+    "output_speed": ("run_id", *_OF_ROUND, *(metric.name for metric in metrics.of_table("output_speed"))),
+    "throughput": ("run_id", *_OF_ROUND, *RUN_METRICS),
+}
 
 NO_DIFFERENCE = "no difference shown"
 
@@ -53,11 +61,11 @@ def build(ttft: pl.DataFrame, output_speed: pl.DataFrame, throughput: pl.DataFra
     """Every target with every other of its family, workload and scenario."""
     by_round = pl.concat(
         [
-            _by_round(ttft, [metric.name for metric in metrics.of_table("ttft")]),
-            _by_round(output_speed, [metric.name for metric in metrics.of_table("output_speed")]),
-            _by_round(throughput, list(RUN_METRICS)),
+            *_by_round(ttft, [metric.name for metric in metrics.of_table("ttft")]),
+            *_by_round(output_speed, [metric.name for metric in metrics.of_table("output_speed")]),
+            *_by_round(throughput, list(RUN_METRICS)),
         ]
-    )
+    ).sort(*GROUP, "target", "round")
     units = {**{name: metric.unit for name, metric in metrics.METRICS.items()}, **RUN_METRICS}
     rows = [
         {**dict(zip(GROUP, key, strict=True)), "unit": units[str(key[-1])], **row}
@@ -67,22 +75,27 @@ def build(ttft: pl.DataFrame, output_speed: pl.DataFrame, throughput: pl.DataFra
     return pl.DataFrame(rows, schema=_SCHEMA).sort(*GROUP, "target", "other")
 
 
-def _by_round(frame: pl.DataFrame, names: list[str]) -> pl.DataFrame:
-    """One row a target, round and metric, with the values of its requests in order of size."""
-    index = [name for name in GROUP if name != "metric"]
-    return (
-        frame.unpivot(on=names, index=[*index, "target", "round"], variable_name="metric")
-        .drop_nulls("value")
-        .group_by(*GROUP, "target", "round")
-        .agg(pl.col("value").sort())
-        .sort(*GROUP, "target", "round")
-    )
+def _by_round(frame: pl.DataFrame, names: list[str]) -> Iterator[pl.DataFrame]:
+    """For each metric a row a target and round, with the values of its requests. Rows of a run lie side by side."""
+    runs = order.stretches(frame["run_id"])
+    of_runs = frame[runs.starts].select(_OF_ROUND)
+    rounds = of_runs.unique(maintain_order=True).with_row_index("number")
+    numbers = of_runs.join(rounds, on=_OF_ROUND, maintain_order="left", nulls_equal=True)["number"].to_numpy()
+    number = pl.Series("number", runs.spread(numbers))
+    for name in names:
+        values = pl.DataFrame([number, frame[name].cast(pl.Float64).alias("value")]).drop_nulls("value")
+        yield (
+            values.group_by("number", maintain_order=True)
+            .agg("value")
+            .join(rounds, on="number")
+            .select(*_OF_ROUND, "value", metric=pl.lit(name))
+        )
 
 
 def _pairs(group: pl.DataFrame) -> Iterator[dict[str, Any]]:
     targets: dict[str, dict[int, Any]] = {}
-    for row in group.iter_rows(named=True):
-        targets.setdefault(row["target"], {})[row["round"]] = np.array(row["value"])
+    for target, number, values in zip(group["target"], group["round"], group["value"], strict=True):
+        targets.setdefault(target, {})[number] = values.to_numpy()
     streams = {name: stream for stream, name in enumerate(targets)}
 
     @cache

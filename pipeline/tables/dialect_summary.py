@@ -3,6 +3,10 @@
 Each tool's own way with percentiles, and its own idea of which requests count.
 """
 
+from collections.abc import Iterator
+from itertools import chain
+from typing import Any
+
 import numpy as np
 import polars as pl
 
@@ -44,88 +48,81 @@ def build(requests: pl.DataFrame, events: pl.DataFrame, event_tokens: pl.DataFra
 
 
 _OF_TOOL = ("dialect", "version", "metric")
+_SENT = "requests_sent"
 
 
 def said(requests: pl.DataFrame, events: pl.DataFrame, event_tokens: pl.DataFrame) -> pl.DataFrame:
-    """The values that each tool takes from some requests, a row a series and metric; of no tool, those sent."""
-    series = requests.select(GRAIN).unique().with_row_index("series")
-    numbered = requests.join(series, on=list(GRAIN), maintain_order="left")
-    sent = numbered.filter(~pl.col("is_warmup")).group_by("series").agg(requests_sent=pl.len().cast(pl.Int64))
-    values = [
-        _taken(of_tool.lazy(), dialect)
-        for dialect, of_tool in dialects.say(numbered, events, event_tokens, ["series"])
-    ]
-    return pl.concat([*values, sent], how="diagonal").join(series, on="series").drop("series")
+    """What each tool takes from some requests: a row a request, and in others how many were sent.
+
+    A column for each of its metrics (see `_column`), null where it does not count the request, and one that says
+    where its count of tokens is from.
+    """
+    sent = requests.filter(~pl.col("is_warmup")).group_by(GRAIN).agg(pl.len().cast(pl.Int64).alias(_SENT))
+    marks = dialects.marks_of(requests, events, event_tokens)
+    taken = [of_tools.select(*GRAIN, *chain.from_iterable(map(_taken, alike))) for alike, of_tools in marks]
+    columns = [taken[0], *(one.drop(GRAIN) for one in taken[1:])]
+    return pl.concat([pl.concat(columns, how="horizontal"), sent], how="diagonal")
 
 
-def _taken(of_tool: pl.LazyFrame, dialect: dialects.Dialect) -> pl.DataFrame:
-    found = []
+def _taken(dialect: dialects.Dialect) -> Iterator[pl.Expr]:
     for name, formula in dialects.formulas(dialect).items():
-        value = pl.col(name)
-        source = pl.col("token_source").drop_nulls().unique() if formula.needs_tokens else _NO_SOURCE
-        found.append(
-            of_tool.filter(value.list.len() > 0 if formula.is_pooled else value.is_not_null())
-            .group_by("series")
-            .agg(
-                dialect=pl.lit(dialect.name),
-                version=pl.lit(dialect.version),
-                metric=pl.lit(name),
-                requests_counted=pl.len().cast(pl.Int64),
-                values=(value.explode() if formula.is_pooled else value).cast(pl.Float64),
-                sources=source,
-            )
-        )
-    return pl.concat(found).collect()
+        value = formula.value if formula.is_pooled else formula.value.cast(pl.Float64)
+        yield pl.when(dialect.counts).then(value).alias(_column(dialect, name))
+    yield dialect.tokens.source.cast(pl.String).alias(_column(dialect, "source"))
 
 
-_NO_SOURCE = pl.col("token_source").head(0)
+def _column(dialect: dialects.Dialect, name: str) -> str:
+    return f"{dialect.name} {name}"
 
 
 def printed(found: pl.DataFrame) -> pl.DataFrame:
     """The table, from what tools took."""
-    sent = found.group_by(GRAIN).agg(pl.col("requests_sent").sum())
-    source = pl.col("sources").explode().drop_nulls()
-    return (
-        found.drop_nulls("dialect")
-        .group_by(*GRAIN, *_OF_TOOL)
-        .agg(
-            pl.col("requests_counted").sum(),
-            values=pl.col("values").explode(),
-            token_source=pl.when(source.n_unique() > 1).then(pl.lit("mixed")).otherwise(source.first()),
-        )
-        .with_columns(pl.struct("dialect", "values").map_batches(_figures, return_dtype=_FIGURES).alias("figures"))
-        .drop("values")
-        .unnest("figures")
-        .join(sent, on=list(GRAIN))
-        .with_columns(unit=pl.col("metric").replace_strict(dialects.METRICS, return_dtype=pl.String))
-        .select(*COLUMNS)
-        .sort(*GRAIN, *_OF_TOOL)
-    )
+    told = [(dialect, *one) for dialect in dialects.known().values() for one in dialects.formulas(dialect).items()]
+    series = found.group_by(GRAIN).agg(pl.col(_SENT).sum(), *(part for one in told for part in _of_series(*one)))
+    about = series.select(*GRAIN, _SENT).rows()
+    rows = [(*key, *row) for one in told for key, row in zip(about, _rows(series, *one[:2]), strict=True) if row]
+    schema: dict[str, Any] = {**{name: found.schema[name] for name in (*GRAIN, _SENT)}, **_FIGURES}
+    return pl.DataFrame(rows, schema=schema, orient="row").select(*COLUMNS).sort(*GRAIN, *_OF_TOOL)
 
 
 PARTS = Parts(by="series", index="requests", steps=Steps(said, printed))
 
-_FIGURES = pl.Struct(
-    {
-        "n": pl.Int64,
-        **dict.fromkeys(("mean", "std", *(f"p{p}" for p in PERCENTILES)), pl.Float64),
-        "percentile_rule": pl.String,
-    }
-)
+_FIGURES = {
+    **dict.fromkeys((*_OF_TOOL, "unit"), pl.String),
+    **dict.fromkeys(("requests_counted", "n"), pl.Int64),
+    **dict.fromkeys(("mean", "std", *(f"p{p}" for p in PERCENTILES)), pl.Float64),
+    **dict.fromkeys(("percentile_rule", "token_source"), pl.String),
+}
+
+_PARTS = ("counted", "values", "sources")
 
 
-def _figures(rows: pl.Series) -> pl.Series:
-    named = zip(rows.struct.field("dialect"), rows.struct.field("values"), strict=True)
-    return pl.Series([_of_values(dialects.known()[name], values) for name, values in named], dtype=_FIGURES)
+def _of_series(dialect: dialects.Dialect, name: str, formula: dialects.Formula) -> Iterator[pl.Expr]:
+    """Of how many requests a tool has a metric, its values, and where the tokens that it needs were counted."""
+    value, source = pl.col(_column(dialect, name)), pl.col(_column(dialect, "source"))
+    is_known = value.list.len() > 0 if formula.is_pooled else value.is_not_null()
+    values = value.explode() if formula.is_pooled else value
+    sources = source.filter(is_known).drop_nulls().unique() if formula.needs_tokens else source.head(0)
+    for part, of_series in zip(_PARTS, (is_known.sum().cast(pl.Int64), values, sources), strict=True):
+        yield of_series.alias(f"{_column(dialect, name)} {part}")
 
 
-def _of_values(dialect: dialects.Dialect, values: pl.Series) -> dict[str, object]:
-    """What a tool prints of its values."""
-    ordered = pl.Series(np.sort(values.to_numpy()))
-    return {
-        "n": len(ordered),
-        "mean": ordered.mean(),
-        "std": None if dialect.ddof is None else ordered.std(dialect.ddof),
-        **{f"p{p}": dialects.at(dialect.percentile, ordered, p / 100) for p in PERCENTILES},
-        "percentile_rule": dialect.percentile.name,
-    }
+def _rows(series: pl.DataFrame, dialect: dialects.Dialect, name: str) -> Iterator[tuple[Any, ...]]:
+    """What a tool prints of a metric of each series, in the order of `_FIGURES`; empty where it has none."""
+    named = (dialect.name, dialect.version, name, dialects.METRICS[name])
+    parts = (series[f"{_column(dialect, name)} {part}"] for part in _PARTS)
+    for counted, values, sources in zip(*parts, strict=True):
+        if counted:
+            source = "mixed" if sources.len() > 1 else sources.first()
+            yield (*named, counted, *_of_values(dialect, values), dialect.percentile.name, source)
+        else:
+            yield ()
+
+
+def _of_values(dialect: dialects.Dialect, values: pl.Series) -> tuple[Any, ...]:
+    """Their number, mean, standard deviation and percentiles, as a tool prints them; nulls are none."""
+    ordered = np.sort(values.to_numpy())[: values.len() - values.null_count()]  # nulls are numpy's last
+    known = pl.Series(ordered)
+    std = None if dialect.ddof is None else known.std(dialect.ddof)
+    percentiles = (float(dialects.at(dialect.percentile, ordered, p / 100)) for p in PERCENTILES)
+    return ordered.size, known.mean(), std, *percentiles

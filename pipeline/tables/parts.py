@@ -12,6 +12,9 @@ import polars as pl
 READS_A_PART = 250_000
 """About so many socket reads are decoded at a time, or one run, or one series, where that has more."""
 
+LIKELY_READS = 100
+"""Of a request, where nothing says how many it had."""
+
 SERIES = ("target", "model", "family", "workload", "scenario", "provenance")
 
 Stretch = tuple[str, str | None]
@@ -56,7 +59,7 @@ def _lies_in(stretch: Stretch) -> pl.Expr:
 
 def columns(by: str) -> tuple[str, ...]:
     """What an index has to have, where it can."""
-    return ("run_id", "request_id", "read_count", *(SERIES if by == "series" else ()))
+    return ("run_id", "request_id", "read_count", "requests_recorded", *(SERIES if by == "series" else ()))
 
 
 def divide(by: str, index: pl.DataFrame) -> list[Part]:
@@ -71,11 +74,19 @@ def _by_requests(index: pl.DataFrame) -> Iterator[Part]:
 
 
 def _by_runs(index: pl.DataFrame) -> Iterator[Part]:
-    """Neighbouring runs; single ones where the index does not say how much they read."""
+    """Neighbouring runs."""
     if "request_id" not in index.columns:
-        return (Part((run,), (_stretch(run),)) for run in index["run_id"].sort())
+        return _by_requests_of_runs(index)
     at_end = pl.col("reads").last().over("run_id")
     return _neighbours(_counted(index).with_columns(part=at_end // READS_A_PART))
+
+
+def _by_requests_of_runs(index: pl.DataFrame) -> Iterator[Part]:
+    """The same of an index that does not say how much they read."""
+    reads = pl.col("requests_recorded").cast(pl.Int64).fill_null(0).cum_sum() * LIKELY_READS
+    numbered = index.sort("run_id").with_columns(part=reads // READS_A_PART)
+    for _, of in numbered.group_by("part", maintain_order=True):
+        yield Part(tuple(of["run_id"]), tuple(map(_stretch, of["run_id"])))
 
 
 def _counted(index: pl.DataFrame) -> pl.DataFrame:

@@ -1,8 +1,11 @@
 """One row a night × target × model × workload × scenario × metric: n, mean, percentiles and intervals."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from pipeline.tables import intervals, metrics, order
 from pipeline.tables.parts import Parts
@@ -87,39 +90,64 @@ def _runs(throughput: pl.DataFrame) -> pl.DataFrame:
 
 def _statistics(frame: pl.DataFrame, names: Sequence[str], *, has_intervals: bool) -> pl.DataFrame:
     """One row a series and metric that has values."""
-    source = pl.col("token_source") if "token_source" in frame.columns else pl.lit(None, pl.String)
-    by_metric = {
-        name: frame.select("series", "round", token_source=source, value=name).drop_nulls("value") for name in names
-    }
-    found = pl.concat([_figures(values).with_columns(metric=pl.lit(name)) for name, values in by_metric.items()])
+    of_series = _stretches(frame["series"])
+    found = pl.concat([_figures(frame[name], of_series).join(_sources(frame, name), on="series") for name in names])
     if not has_intervals:
         return found
-    values = pl.concat([one.select(pl.lit(name).alias("metric"), pl.all()) for name, one in by_metric.items()])
+    values = [
+        frame.select("series", "round", metric=pl.lit(name), value=name).drop_nulls("value") for name in names
+    ]
     by = ["series", "metric"]
-    return found.join(intervals.intervals(values, by), on=by, how="left")
+    return found.join(intervals.intervals(pl.concat(values), by), on=by, how="left")
 
 
-def _figures(values: pl.DataFrame) -> pl.DataFrame:
+def _stretches(series: pl.Series) -> dict[int, list[tuple[int, int]]]:
+    """Where the rows of each series lie: at which row each of its stretches begins, and how long it is."""
+    found = defaultdict(list)
+    runs = order.stretches(series)
+    for number, start, rows in zip(runs.value, runs.starts, runs.rows, strict=True):
+        found[number].append((int(start), int(rows)))
+    return found
+
+
+def _figures(values: pl.Series, of_series: dict[int, list[tuple[int, int]]]) -> pl.DataFrame:
     """Figures of the values of each series, each of which is sorted once."""
-    value = pl.col("value").sort()
-    parts = values.group_by("series", maintain_order=True).agg(
-        value, n=pl.len().cast(pl.Int64), mean=value.mean(), token_source=_sources()
-    )
-    samples = list(parts["value"])
-    found = parts.drop("value").with_columns(
-        pl.Series(f"p{p}", [_quantile(one, p / 100) for one in samples], pl.Float64) for p in (*PERCENTILES, 99)
-    )
-    return found.with_columns(p99=pl.when(pl.col("n") >= ENOUGH_FOR_P99).then("p99"))
+    found = []
+    for number, stretches in of_series.items():
+        parts = [values.slice(*stretch) for stretch in stretches]
+        if n := sum(part.len() - part.null_count() for part in parts):
+            ordered = np.sort(np.concatenate([part.to_numpy() for part in parts]))[:n]  # nulls are numpy's last
+            found.append((number, values.name, n, ordered.mean(), *_percentiles(ordered)))
+    figures = pl.DataFrame(found, schema=_FIGURES, orient="row")
+    return figures.with_columns(p99=pl.when(pl.col("n") >= ENOUGH_FOR_P99).then("p99"))
 
 
-def _quantile(ordered: pl.Series, quantile: float) -> float:
+_FOUND = (*PERCENTILES, 99)
+
+
+def _percentiles(ordered: NDArray[np.float64]) -> NDArray[np.float64]:
     """Linearly interpolated, of values in order."""
-    place = (len(ordered) - 1) * quantile
-    low, high = ordered[int(place)], ordered[min(int(place) + 1, len(ordered) - 1)]
-    return float(low + (place - int(place)) * (high - low))
+    place = (ordered.size - 1) * (np.array(_FOUND) / 100)
+    below = place.astype(np.int64)
+    low, high = ordered[below], ordered[np.minimum(below + 1, ordered.size - 1)]
+    return low + (place - below) * (high - low)
 
 
-def _sources() -> pl.Expr:
+_FIGURES = {
+    "series": pl.UInt32,
+    "metric": pl.String,
+    "n": pl.Int64,
+    **dict.fromkeys(("mean", *(f"p{p}" for p in _FOUND)), pl.Float64),
+}
+
+
+def _sources(frame: pl.DataFrame, metric: str) -> pl.DataFrame:
+    """Where the token counts of each series are from, of rows that have the metric."""
+    if "token_source" not in frame.columns:
+        frame = frame.with_columns(token_source=pl.lit(None, pl.String))
+    known = frame.select("series", "token_source", metric)
+    if (said := order.stretches(known["token_source"]).value.unique()).len() == 1:
+        return known.select(pl.col("series").unique(), token_source=pl.lit(said[0], pl.String))
     unique = pl.col("token_source").drop_nulls().unique()
-    one = unique.sort().first()
-    return pl.when(unique.len() > 1).then(pl.lit("mixed")).otherwise(one)
+    one = pl.when(unique.len() > 1).then(pl.lit("mixed")).otherwise(unique.sort().first())
+    return known.drop_nulls(metric).group_by("series").agg(token_source=one)

@@ -7,7 +7,6 @@ from math import fsum
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from pipeline.tables import metrics, order
 from pipeline.tables.keys import KEYS
@@ -17,7 +16,14 @@ from pipeline.tables.windows import windows
 
 INPUTS = ("runs", "requests", "events", "hardware")
 PARTS = Parts(by="runs", index="runs")
-USES = {"events": ("request_id", "at_ns", "has_token")}
+USES = {
+    "events": ("request_id", "at_ns", "has_token"),
+    "requests": (
+        *("request_id", "run_id", "attempt", "is_warmup", "has_metrics", "load", "concurrency", "sent_ns"),
+        *("first_token_ns", "last_token_ns", "end_ns", "token_event_count", "arrival_count"),
+        *("tokens", "tokens_first_arrival"),
+    ),
+}
 
 COLUMNS = {
     **{name: text for name, text in KEYS.items() if name != "request_id"},
@@ -78,23 +84,21 @@ def _inside() -> pl.Expr:
 
 def _tokens_in_window(measured: pl.DataFrame, events: pl.DataFrame, window: pl.DataFrame) -> pl.DataFrame:
     """Added up exactly, so that the sum is the same in whatever parts a night is built."""
-    since, until = pl.col("window_start_ns") - pl.col("sent_ns"), pl.col("window_end_ns") - pl.col("sent_ns")
+    sent, since, until = pl.col("sent_ns"), pl.col("since"), pl.col("until")
+    first, last, count = pl.col("first_token_ns"), pl.col("last_token_ns"), pl.col("token_event_count")
     known = (
         measured.filter("has_metrics")
         .join(window, on="run_id")
-        .drop_nulls("tokens")
-        .select("run_id", "request_id", "tokens", "token_event_count", since=since, until=until)
-        .drop_nulls(["since", "until"])
+        .with_columns(since=pl.col("window_start_ns") - sent, until=pl.col("window_end_ns") - sent)
+        .select("run_id", "request_id", "tokens", first, last, count, since, until)
+        .drop_nulls(["tokens", "first_token_ns", "since", "until"])
     )
-    arrived = events.filter("has_token").select("request_id", "at_ns")
-    requests = order.stretches(arrived["request_id"])
-    told = requests.value.to_frame("request_id").join(known, on="request_id", how="left", maintain_order="left")
+    is_inside, is_outside = (first > since) & (last <= until), (last <= since) | (first > until)
+    on_edge = _inside_of(known.filter(~is_inside & ~is_outside), events)
+    inside = pl.when(is_inside).then(count).when(is_outside).then(0).otherwise("on_edge")
     by_run = (
-        told.with_columns(inside=pl.Series(_inside_of(requests, told, arrived["at_ns"].to_numpy())))
-        .drop_nulls("tokens")
-        .group_by("run_id", "request_id", "tokens", "token_event_count")
-        .agg(pl.col("inside").sum())
-        .with_columns(tokens=pl.col("tokens") * pl.col("inside") / pl.col("token_event_count"))
+        known.join(on_edge, on="request_id", how="left")
+        .with_columns(tokens=pl.col("tokens") * inside / count)
         .group_by("run_id")
         .agg("tokens")
     )
@@ -102,11 +106,17 @@ def _tokens_in_window(measured: pl.DataFrame, events: pl.DataFrame, window: pl.D
     return by_run.select("run_id", sums)
 
 
-def _inside_of(requests: order.Stretches, told: pl.DataFrame, at_ns: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Of the events of each request how many lie inside its window; none where it has no window."""
-    since, until = (requests.spread(told[name].fill_null(0).to_numpy()) for name in ("since", "until"))
-    is_inside = (at_ns > since) & (at_ns <= until)
-    return np.add.reduceat(is_inside, requests.starts, dtype=np.int64) if at_ns.size else requests.rows
+def _inside_of(requests: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
+    """How many events with tokens of each request (`on_edge`) lie inside its window. Events are in order."""
+    ids = requests["request_id"]
+    starts, ends = (events["request_id"].search_sorted(ids, side).to_numpy() for side in ("left", "right"))
+    of = order.Stretches(ids, (ends - starts).astype(np.int64))
+    places = np.arange(of.rows.sum()) + of.spread(starts - of.starts)
+    at_ns, since, until = events["at_ns"].gather(places).to_numpy(), requests["since"], requests["until"]
+    is_inside = (at_ns > of.spread(since.to_numpy())) & (at_ns <= of.spread(until.to_numpy()))
+    is_inside &= events["has_token"].gather(places).to_numpy()
+    counted = np.bincount(of.numbers(), is_inside, ids.len()).astype(np.int64)
+    return pl.DataFrame({"request_id": ids, "on_edge": counted})
 
 
 def _requests_in_window(measured: pl.DataFrame, window: pl.DataFrame, runs: pl.DataFrame) -> pl.DataFrame:

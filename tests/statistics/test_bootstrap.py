@@ -17,11 +17,11 @@ def clustered(trials, runs, requests, between, inside):
     return np.exp(of_run + rng.normal(0, inside, (trials, runs, requests))).reshape(trials, -1)
 
 
-@pytest.mark.parametrize("runs", [3, 5])
+@pytest.mark.parametrize(("runs", "requests"), [(3, 30), (5, 30), (2, 600), (3, 400), (5, 400)])
 @pytest.mark.parametrize("between", [0, 0.02, 0.2])
-def test_the_interval_of_a_median_holds_the_truth_as_often_as_it_says(runs, between):
-    values = clustered(400, runs, 30, between, 0.1)
-    low, high = bootstrap.intervals(values, [30] * runs, [0.5], resamples=1000)[:, 1].T
+def test_the_interval_of_a_median_holds_the_truth_as_often_as_it_says(runs, requests, between):
+    values = clustered(400, runs, requests, between, 0.1)
+    low, high = bootstrap.intervals(values, [requests] * runs, [0.5], resamples=1000)[:, 1].T
     assert np.mean((low <= 1) & (high >= 1)) > 0.92  # 0.95 less three standard errors of 400 trials
 
 

@@ -7,7 +7,8 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import polars as pl
+import numpy as np
+from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ EXCLUSIVE = Percentile("exclusive quantiles", _exclusive)
 """Those of Python's `statistics`, which lie beyond the largest value where values are few."""
 
 
-def at(rule: Percentile, values: Sequence[float] | pl.Series, share: float) -> float:
+def at(rule: Percentile, values: Sequence[float] | NDArray[np.float64], share: float) -> float:
     """The percentile of some values, sorted already, by a rule."""
     position = rule.position(len(values), share)
     low = max(min(math.floor(position), len(values) - 2), 0)
