@@ -13,7 +13,7 @@ from pipeline.tables.parts import Parts
 
 INPUTS = ("requests", "events", "event_tokens")
 PARTS = Parts(by="requests", index="requests")
-USES = {"events": dialects.EVENTS}
+USES = {"requests": (*KEYS, "status", *dialects.REQUESTS), "events": dialects.EVENTS}
 
 COLUMNS = {
     **KEYS,

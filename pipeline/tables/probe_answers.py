@@ -8,10 +8,9 @@ import polars as pl
 from pipeline.tables.keys import KEYS
 from pipeline.tables.parts import Parts
 from pipeline.tables.recorded import Recorded
+from pipeline.trace import Manifest
 
 INPUTS = ("trace", "requests", "events")
-PARTS = Parts(by="requests", index="requests")
-USES = {"events": ("request_id", "event_index", "reasoning", "content")}
 
 _OF_RUNS = {
     **dict.fromkeys(("run_id", "precision", "tokenizer", "probe"), pl.String),
@@ -32,6 +31,16 @@ COLUMNS = {
     "reasoning": "Reasoning text of the answer; null where there is none",
     "content": "Text of the answer itself; null where there is none",
 }
+
+
+def _prompts(run: Manifest) -> list[str]:
+    """What a probe asks; nothing where the run is none."""
+    prompts: list[str] = (run.load or {}).get("workload", {}).get("prompts") or []
+    return prompts
+
+
+PARTS = Parts(by="requests", index="requests", runs=lambda run: bool(_prompts(run)))
+USES = {"events": ("request_id", "event_index", "reasoning", "content")}
 
 
 def build(recorded: Recorded, requests: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
@@ -60,11 +69,11 @@ def _runs(recorded: Recorded) -> pl.DataFrame:
             "precision": one.target.precision,
             "tokenizer": one.target.tokenizer,
             "probe": one.workload,
-            "prompts": len(workload["prompts"]),
-            "prompts_sha256": _sha256([workload["prompts"], workload["output_tokens"], workload.get("seed")]),
+            "prompts": len(prompts),
+            "prompts_sha256": _sha256([prompts, one.load["workload"]["output_tokens"], one.load["workload"].get("seed")]),
         }
         for one in recorded.manifests
-        if (workload := (one.load or {}).get("workload", {})).get("prompts")
+        if (prompts := _prompts(one)) and one.load
     ]
     return pl.DataFrame(rows, schema=_OF_RUNS)
 
