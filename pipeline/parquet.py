@@ -1,9 +1,9 @@
 """Parquet files of long tables, written in a fraction of the usual time.
 
-In such tables most columns say the same in row after row: who is measured, what an event does not hold. Other writers
-hash every value of them. Here neighbours are compared, and a stretch of equal values is written as what Parquet has
-for it, a run of an index into a dictionary. Columns whose values differ from row to row are encoded by polars, and put
-beside the others as they are. What a reader gets is a plain file: https://parquet.apache.org/docs/file-format/
+In such tables most columns say the same in row after row: who is measured, what an event does not hold. Other
+writers hash every value of them. Here neighbours are compared, and a stretch of equal values is written as what
+Parquet has for it, a run of an index into a dictionary. Columns whose values differ from row to row are encoded by polars, and
+put beside the others as they are. What a reader gets is a plain file: https://parquet.apache.org/docs/file-format/
 """
 
 import io
@@ -24,7 +24,7 @@ RUN_ROWS = 16
 """With as many rows a stretch, on average, a column is written in runs."""
 
 LEVEL = 1
-"""Of zstd: what is left to compress are stamps, of which a higher one takes off hardly anything for twice the time."""
+"""Of zstd: what is left are stamps, of which a higher one takes off hardly anything for twice the time."""
 
 _MAGIC = b"PAR1"
 _ZSTD = 6
@@ -169,7 +169,7 @@ def _differs(column: pl.Series) -> NDArray[np.bool_]:
     word = np.dtype(np.uint32 if size == 4 else np.uint64)
     words = size // word.itemsize  # of a text its length, its beginning and where it lies
     values = np.frombuffer(array.buffers()[1], word)[array.offset * words : (array.offset + len(array)) * words]
-    differs = values[words:] != values[:-words]
+    differs: NDArray[np.bool_] = values[words:] != values[:-words]
     differs = differs[0::2] | differs[1::2] if words > 1 else differs
     if column.null_count():
         bits = np.frombuffer(array.buffers()[0], np.uint8)
@@ -182,8 +182,8 @@ def _in_runs(column: pl.Series, starts: NDArray[np.intp]) -> _Chunk:
     """A column as runs of indices into a dictionary."""
     rows = np.diff(np.append(starts, len(column)))
     coded = column.gather(starts).to_arrow(compat_level=pl.CompatLevel.oldest()).dictionary_encode()
-    codes = coded.indices.fill_null(0).to_numpy(zero_copy_only=False)
-    is_known = coded.indices.is_valid().to_numpy(zero_copy_only=False)
+    indices = pl.Series("", coded.indices)
+    codes, is_known = indices.fill_null(0).to_numpy(), indices.is_not_null().to_numpy()
     levels = _runs(is_known.astype(np.int32), rows, 1)
     width = max(len(coded.dictionary) - 1, 1).bit_length()
     known = _runs(codes[is_known], rows[is_known], width)
@@ -194,14 +194,10 @@ def _in_runs(column: pl.Series, starts: NDArray[np.intp]) -> _Chunk:
         return _Chunk(page, plain, (_PLAIN, _RLE), 0, len(column), None, nulls)
     kind = _KINDS[column.dtype]
     values, limits = _plain(coded.dictionary, kind), _limits(coded.dictionary, kind)
-    dictionary, plain_values = _page(
-        values, 2, 7, (thrift.i32(1, len(coded.dictionary)), thrift.i32(2, _PLAIN))
-    )
+    dictionary, plain_values = _page(values, 2, 7, (thrift.i32(1, len(coded.dictionary)), thrift.i32(2, _PLAIN)))
     page, plain = _page(head + bytes([width]) + known, 0, 5, _data_header(len(column), _DICTIONARY))
     encodings = (_PLAIN, _RLE, _DICTIONARY)
-    return _Chunk(
-        dictionary + page, plain_values + plain, encodings, len(dictionary), len(column), limits, nulls
-    )
+    return _Chunk(dictionary + page, plain_values + plain, encodings, len(dictionary), len(column), limits, nulls)
 
 
 def _data_header(values: int, encoding: int) -> tuple[Field, ...]:
@@ -241,18 +237,24 @@ def _plain(values: pa.Array, kind: _Kind) -> bytes:
     if kind.called == _CALLED_STRING:
         texts = [one.encode() for one in values.to_pylist()]
         return b"".join(part for one in texts for part in (len(one).to_bytes(4, "little"), one))
-    return values.view(_ARROW[kind.memory]).to_numpy().tobytes()
+    return _numbers(values, kind).tobytes()
+
+
+def _numbers(values: pa.Array, kind: _Kind) -> NDArray[Any]:
+    return pl.Series("", values.view(_ARROW[kind.memory])).to_numpy()  # Arrow would load pandas for it
 
 
 _ARROW = {"<i4": pa.int32(), "<i8": pa.int64(), "<f8": pa.float64()}
 
 
 def _limits(values: pa.Array, kind: _Kind) -> tuple[bytes, bytes] | None:
-    """The least and the largest value, as bytes."""
+    """The least and the largest value, as bytes; None where one is not a number."""
     if kind.called == _CALLED_STRING:
         texts = [one.encode() for one in values.to_pylist()]
         return min(texts), max(texts)
-    numbers = values.view(_ARROW[kind.memory]).to_numpy()
+    numbers = _numbers(values, kind)
+    if np.isnan(numbers).any():
+        return None
     return _bytes(numbers.min(), kind), _bytes(numbers.max(), kind)
 
 

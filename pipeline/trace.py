@@ -479,7 +479,7 @@ def load_runs(
     """The requests and reads of some closed runs: frames of `REQUESTS` and `READS`, sorted.
 
     `only` picks rows. `requests` and `reads` are the columns that are wanted, `request_id` and `read_index` among
-    them; none, and the files are not opened. `payload_bytes` is the size of a payload, whose bytes are not held then.
+    them; none, and the files are not opened. `payload_bytes` is the size of a payload: its bytes are not held then.
     """
     known = [(one, run_folder(traces, one.night, one.target.name, one.run_id)) for one in runs]
     keep = only or (lambda rows: rows)

@@ -27,7 +27,8 @@ AT_ONCE = min(4, os.cpu_count() or 1)
 """Parts in the making: each has a processor, and holds memory."""
 
 Build = Callable[..., pl.DataFrame]
-_Given, _Made = TypeVar("_Given"), TypeVar("_Made")
+_Given = TypeVar("_Given")
+_Made = TypeVar("_Made")
 
 
 class MissingInputError(TokenclockError):
@@ -79,14 +80,18 @@ class Inputs:
     def _whole(self) -> list[Any]:
         asked, reads = self._of_trace
         return [
-            Recorded.load(self._layout.traces, self._night, asked, reads) if name == TRACE else self._staged[name].all()
+            Recorded.load(self._layout.traces, self._night, asked, reads)
+            if name == TRACE
+            else self._staged[name].all()
             for name in self._names
         ]
 
     def _of(self, part: Part) -> list[Any]:
         asked, reads = self._of_trace
         return [
-            self._about.part(self._layout.traces, part, asked, reads) if name == TRACE else self._staged[name].of(part)
+            self._about.part(self._layout.traces, part, asked, reads)
+            if name == TRACE
+            else self._staged[name].of(part)
             for name in self._names
         ]
 

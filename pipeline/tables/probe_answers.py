@@ -1,6 +1,7 @@
 """One row an answered prompt of a probe: what a target says, greedily, to a question that never changes."""
 
 from hashlib import sha256
+from typing import Any
 
 import msgspec
 import polars as pl
@@ -33,13 +34,13 @@ COLUMNS = {
 }
 
 
-def _prompts(run: Manifest) -> list[str]:
-    """What a probe asks; nothing where the run is none."""
-    prompts: list[str] = (run.load or {}).get("workload", {}).get("prompts") or []
-    return prompts
+def _probe(run: Manifest) -> dict[str, Any]:
+    """The workload of a run whose prompts are fixed; of others nothing."""
+    workload: dict[str, Any] = (run.load or {}).get("workload", {})
+    return workload if workload.get("prompts") else {}
 
 
-PARTS = Parts(by="requests", index="requests", runs=lambda run: bool(_prompts(run)))
+PARTS = Parts(by="requests", index="requests", runs=lambda run: bool(_probe(run)))
 USES = {"events": ("request_id", "event_index", "reasoning", "content")}
 
 
@@ -69,11 +70,11 @@ def _runs(recorded: Recorded) -> pl.DataFrame:
             "precision": one.target.precision,
             "tokenizer": one.target.tokenizer,
             "probe": one.workload,
-            "prompts": len(prompts),
-            "prompts_sha256": _sha256([prompts, one.load["workload"]["output_tokens"], one.load["workload"].get("seed")]),
+            "prompts": len(workload["prompts"]),
+            "prompts_sha256": _sha256([workload["prompts"], workload["output_tokens"], workload.get("seed")]),
         }
         for one in recorded.manifests
-        if (prompts := _prompts(one)) and one.load
+        if (workload := _probe(one))
     ]
     return pl.DataFrame(rows, schema=_OF_RUNS)
 

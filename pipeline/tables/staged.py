@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from pipeline.tables.parts import Part
 
-AT_HAND = 4
+AT_HAND = 3
 """Row groups that stay in memory: parts that are made at the same time lie beside each other."""
 
 
@@ -53,7 +53,8 @@ class Staged:
             if (high is None or group.lowest is None or group.lowest < high)
             and (group.highest is None or group.highest >= low)
         ]
-        return pl.concat([self._nothing, *found]).select(self._wanted)
+        whole = pl.concat(found, rechunk=True) if found else self._nothing
+        return whole.select(self._wanted)
 
     @property
     def _nothing(self) -> pl.DataFrame:
@@ -64,7 +65,7 @@ class Staged:
             return self._read(group.start, group.rows)
 
     def _collect(self, start: int, rows: int) -> pl.DataFrame:
-        return self._rows.slice(start, rows).collect().rechunk()
+        return self._rows.slice(start, rows).collect()
 
 
 def _groups(about: pq.FileMetaData) -> list[_Group]:

@@ -71,8 +71,10 @@ def test_a_night_of_one_part_has_the_bytes_of_its_tables(recorded, whole, tmp_pa
 
 @pytest.mark.parametrize("reads", [30, 150])
 def test_in_parts_of_any_size_it_has_the_same_rows(recorded, whole, monkeypatch, reads):
-    """Rounding apart: polars divides a single number otherwise than many."""
+    """And in row groups of any size. Rounding apart: polars divides a single number otherwise than many."""
     monkeypatch.setattr(parts, "READS_A_PART", reads)
+    monkeypatch.setattr(trace, "ROW_GROUP", 70)
+    monkeypatch.setattr(trace, "FEW_ROWS", 1)
     for name, table in tables.tables().items():
         tables.build(recorded, table, streams.NIGHT)
         found = pl.read_parquet(recorded.table(name, streams.NIGHT))
@@ -91,7 +93,9 @@ def test_parts_hold_about_as_many_reads_as_they_may_and_every_request_once(recor
 def test_runs_and_series_are_never_torn(recorded, whole, monkeypatch):
     monkeypatch.setattr(parts, "READS_A_PART", 1)
     requests = whole["requests"]
-    by_run = [set(part.of(requests.lazy()).collect()["run_id"]) for part in divide(Parts("runs", "requests"), requests)]
+    by_run = [
+        set(part.of(requests.lazy()).collect()["run_id"]) for part in divide(Parts("runs", "requests"), requests)
+    ]
     assert [len(runs) for runs in by_run] == [1] * 9
     series = [part.of(requests.lazy()).collect() for part in divide(Parts("series", "requests"), requests)]
     assert [(one["target"].unique().to_list(), one["round"].n_unique()) for one in series] == [

@@ -7,7 +7,7 @@ with that of another.
 
 import importlib
 import pkgutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 
 import polars as pl
@@ -17,7 +17,7 @@ from pipeline.tables.dialects._contract import Dialect, Formula
 from pipeline.tables.dialects._marks import facts, of_tokens
 from pipeline.tables.dialects._percentiles import at
 
-__all__ = ["METRICS", "Dialect", "Formula", "at", "formulas", "known", "names", "say"]
+__all__ = ["METRICS", "Dialect", "Formula", "at", "formulas", "known", "marks_of", "say"]
 
 METRICS = {
     "ttft_ms": "ms",
@@ -38,16 +38,18 @@ EVENTS = (
 
 REQUESTS = (
     *("is_warmup", "has_metrics", "outcome", "http_status", "is_connection_reused", "token_source"),
-    *("scheduled_ns", "sent_ns", "connect_started_ns", "end_ns", "first_token_ns", "last_token_ns", "arrival_count"),
+    *(
+        "scheduled_ns",
+        "sent_ns",
+        "connect_started_ns",
+        "end_ns",
+        "first_token_ns",
+        "last_token_ns",
+        "arrival_count",
+    ),
     *("tokens", "tokens_reported", "tokens_recounted", "tokens_requested", "tokens_first_arrival"),
 )
 """Columns of `requests` that dialects look at."""
-
-
-@cache
-def names() -> pl.Schema:
-    """What the names of tools and metrics are, so that rows are sorted by them quickly."""
-    return pl.Schema({"dialect": pl.Enum(sorted(known())), "metric": pl.Enum(sorted(METRICS))})
 
 
 @cache
@@ -70,16 +72,25 @@ def say(
     `kept`: columns of requests that are wanted; `token_source`; and one for each of its metrics, null where the
     tool has none, a list where it pools the gaps of all requests.
     """
-    ordered = order.numbered(_with_tokens(order.by_event(events), event_tokens))
-    known = facts(requests.filter(~pl.col("is_warmup")), ordered)
-    for alike in _alike():
-        marks = known.join(
-            of_tokens(ordered, alike[0].is_token), on=order.NUMBER, how="left", maintain_order="left"
-        )
+    for alike, marks in marks_of(requests, events, event_tokens):
         for dialect in alike:
             values = {name: formula.value for name, formula in formulas(dialect).items()}
             counted = marks.lazy().filter(dialect.counts)
             yield dialect, counted.select(*kept, token_source=dialect.tokens.source, **values).collect()
+
+
+def marks_of(
+    requests: pl.DataFrame, events: pl.DataFrame, event_tokens: pl.DataFrame
+) -> Iterator[tuple[Sequence[Dialect], pl.DataFrame]]:
+    """The marks that tools measure from: a row a request that is no warm-up and got an event, always the same ones.
+
+    Tools that take the same events for tokens have the same.
+    """
+    ordered = order.numbered(_with_tokens(order.by_event(events), event_tokens))
+    known = facts(requests.filter(~pl.col("is_warmup")), ordered)
+    for alike in _alike():
+        found = of_tokens(ordered, alike[0].is_token)
+        yield alike, known.join(found, on=order.NUMBER, how="left", maintain_order="left")
 
 
 def _with_tokens(ordered: pl.DataFrame, event_tokens: pl.DataFrame) -> pl.DataFrame:
@@ -89,9 +100,10 @@ def _with_tokens(ordered: pl.DataFrame, event_tokens: pl.DataFrame) -> pl.DataFr
     return ordered.join(counted, on=["request_id", "event_index"], how="left", maintain_order="left")
 
 
-def _alike() -> Iterable[list[Dialect]]:
-    """Tools that take the same events for tokens have the same marks."""
+@cache
+def _alike() -> Sequence[Sequence[Dialect]]:
+    """Tools that take the same events for tokens."""
     alike: dict[str, list[Dialect]] = {}
     for dialect in known().values():
         alike.setdefault(str(dialect.is_token), []).append(dialect)
-    return alike.values()
+    return list(alike.values())
