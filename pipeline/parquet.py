@@ -2,8 +2,9 @@
 
 In such tables most columns say the same in row after row: who is measured, what an event does not hold. Other
 writers hash every value of them. Here neighbours are compared, and a stretch of equal values is written as what
-Parquet has for it, a run of an index into a dictionary. Columns whose values differ from row to row are encoded by polars, and
-put beside the others as they are. What a reader gets is a plain file: https://parquet.apache.org/docs/file-format/
+Parquet has for it, a run of an index into a dictionary. Columns whose values differ from row to row are encoded by
+polars, and put beside the others as they are. What a reader gets is a plain file:
+https://parquet.apache.org/docs/file-format/
 """
 
 import io

@@ -5,6 +5,7 @@ of a request from the run's clock anchor, of everything inside a request from `s
 """
 
 import hashlib
+import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -304,7 +305,10 @@ def write_parquet(frame: pl.DataFrame, path: Path, metadata: dict[str, str] | No
 
 
 def write_parts(parts: Iterable[pl.DataFrame], path: Path, metadata: dict[str, str] | None = None) -> int:
-    """Write frames one behind the other, in the bytes of `write_parquet`, without holding all; return the rows."""
+    """Write frames one behind the other, as `write_parquet` does, without holding all; return the rows.
+
+    Where they have the size of row groups they are some, so that who reads parts again finds each in one place.
+    """
     with _writing(path) as aside:
         groups = _row_groups(parts)
         first = next(groups)
@@ -320,15 +324,21 @@ def write_parts(parts: Iterable[pl.DataFrame], path: Path, metadata: dict[str, s
 
 
 def _row_groups(parts: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
-    """The same rows, so many at a time; one frame at least."""
+    """The same rows, about so many at a time; one frame at least."""
     held: list[pl.DataFrame] = []
     for part in parts:
+        if sum(frame.height for frame in held) * 2 >= ROW_GROUP:
+            yield from _divided(pl.concat(held))
+            held = []
         held.append(part)
-        while sum(frame.height for frame in held) > ROW_GROUP:
-            whole = pl.concat(held)
-            yield whole.head(ROW_GROUP)
-            held = [whole.slice(ROW_GROUP)]
-    yield pl.concat(held)
+    yield from _divided(pl.concat(held))
+
+
+def _divided(rows: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    """In row groups of one size."""
+    size = max(1, math.ceil(rows.height / max(1, round(rows.height / ROW_GROUP))))
+    for start in range(0, max(1, rows.height), size):
+        yield rows.slice(start, size)
 
 
 def sha256(path: Path) -> str:

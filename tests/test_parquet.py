@@ -98,11 +98,15 @@ def test_equal_frames_give_equal_bytes_however_they_lie_in_memory():
     assert written(texts.slice(100, 400)) == written(texts[100:500])
 
 
-def test_parts_of_any_size_make_the_same_file(tmp_path):
-    rows = trace.ROW_GROUP + trace.FEW_ROWS
+@pytest.mark.parametrize("size", [1000, 70_000, 180_000, 700_000])
+def test_parts_of_any_size_make_a_file_whose_row_groups_have_one(tmp_path, size):
+    rows = 3 * trace.ROW_GROUP + trace.FEW_ROWS
     frame = pl.DataFrame({"run": ["a"] * rows, "number": range(rows)})
-    trace.write_parquet(frame, tmp_path / "whole.parquet", {"key": "value"})
-    parts = (frame.slice(start, 70_000) for start in range(0, rows, 70_000))
-    assert trace.write_parts(parts, tmp_path / "parts.parquet", {"key": "value"}) == rows
-    assert (tmp_path / "parts.parquet").read_bytes() == (tmp_path / "whole.parquet").read_bytes()
-    assert_frame_equal(pl.read_parquet(tmp_path / "whole.parquet"), frame)
+    parts = (frame.slice(start, size) for start in range(0, rows, size))
+    path = tmp_path / "parts.parquet"
+    assert trace.write_parts(parts, path, {"key": "value"}) == rows
+    assert_frame_equal(pl.read_parquet(path), frame)
+    about = pq.read_metadata(path)
+    sizes = [about.row_group(number).num_rows for number in range(about.num_row_groups)]
+    assert max(sizes) <= 1.5 * trace.ROW_GROUP
+    assert min(sizes[:-1]) >= trace.ROW_GROUP / 2

@@ -1,71 +1,81 @@
-"""A staged table of a night, of which parts are read: a row group at a time, and hardly any of them twice."""
+"""A staged table of a night, of which parts are read: only their own rows, wherever they lie in the file."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
-from threading import Lock
 from typing import NamedTuple
 
 import polars as pl
 import pyarrow.parquet as pq
 
-from pipeline.tables.parts import Part
-
-AT_HAND = 3
-"""Row groups that stay in memory: parts that are made at the same time lie beside each other."""
+from pipeline.tables.parts import Part, Stretch
 
 
 class _Group(NamedTuple):
-    """Some rows side by side, and between which requests they lie; None where that is not known."""
+    """A row group: where it lies, and between which requests; None where that is not known."""
 
     start: int
     rows: int
     lowest: str | None
     highest: str | None
 
+    def meets(self, low: str, high: str | None) -> bool:
+        """Whether it can have rows of a stretch."""
+        is_above = high is not None and self.lowest is not None and self.lowest >= high
+        return not is_above and (self.highest is None or self.highest >= low)
+
+    def lies_in(self, low: str, high: str | None) -> bool:
+        """Whether it has rows of a stretch alone."""
+        if self.lowest is None or self.highest is None:
+            return False
+        return self.lowest >= low and (high is None or self.highest < high)
+
 
 class Staged:
     """Rows that are sorted by request, or, without requests, are few; of them the columns that are used, or all."""
 
     def __init__(self, path: Path, columns: Sequence[str] = ()) -> None:
-        rows = pl.scan_parquet(path)
-        names = rows.collect_schema().names()
-        self._wanted = list(dict.fromkeys(columns)) or names
-        self._is_by_request = "request_id" in names
-        keys = [name for name in ("request_id", "run_id") if name in names][:1]
-        self._rows = rows.select(list(dict.fromkeys([*self._wanted, *keys])))
-        self._groups = _groups(pq.read_metadata(path)) if self._is_by_request else []
-        self._read = lru_cache(AT_HAND)(self._collect)
-        self._lock = Lock()
+        self._all = pl.scan_parquet(path)
+        names = self._all.collect_schema().names()
+        self._rows = self._all.select(list(dict.fromkeys(columns)) or names)
+        self._groups = _groups(pq.read_metadata(path)) if "request_id" in names else None
+        self._requests_of = lru_cache(maxsize=4)(self._requests)  # parts that follow on one another share a group
 
     def all(self) -> pl.DataFrame:
         """Every row."""
-        return self._rows.select(self._wanted).collect()
+        return self._rows.collect()
 
     def of(self, part: Part) -> pl.DataFrame:
         """The rows that are about the requests of a part, or about its runs."""
-        if not self._is_by_request:
-            return part.of(self._rows).select(self._wanted).collect()
-        found = [
-            _between(self._group(group), low, high)
-            for low, high in sorted(part.stretches)
-            for group in self._groups
-            if (high is None or group.lowest is None or group.lowest < high)
-            and (group.highest is None or group.highest >= low)
-        ]
-        whole = pl.concat(found, rechunk=True) if found else self._nothing
-        return whole.select(self._wanted)
+        if self._groups is None:
+            return part.of(self._all).select(self._rows.collect_schema().names()).collect()
+        found = [self._rows.slice(start, rows).collect() for start, rows in self._places(sorted(part.stretches))]
+        return pl.concat(found or [self._rows.collect_schema().to_frame()]).rechunk()
 
-    @property
-    def _nothing(self) -> pl.DataFrame:
-        return self._rows.collect_schema().to_frame()
+    def _places(self, stretches: Sequence[Stretch]) -> Iterator[tuple[int, int]]:
+        """Where rows of stretches lie, and how many; rows side by side at once."""
+        begin = end = 0
+        for low, high in stretches:
+            for group in self._groups or ():
+                if group.meets(low, high):
+                    start, rows = self._place(group, low, high)
+                    if start != end:
+                        yield from [(begin, end - begin)] if end > begin else []
+                        begin = start
+                    end = start + rows
+        yield from [(begin, end - begin)] if end > begin else []
 
-    def _group(self, group: _Group) -> pl.DataFrame:
-        with self._lock:
-            return self._read(group.start, group.rows)
+    def _place(self, group: _Group, low: str, high: str | None) -> tuple[int, int]:
+        """The rows of a stretch in a group."""
+        if group.lies_in(low, high):
+            return group.start, group.rows
+        requests = self._requests_of(group)
+        first = requests.search_sorted(low)
+        last = group.rows if high is None else requests.search_sorted(high)
+        return group.start + first, last - first
 
-    def _collect(self, start: int, rows: int) -> pl.DataFrame:
-        return self._rows.slice(start, rows).collect()
+    def _requests(self, group: _Group) -> pl.Series:
+        return self._all.select("request_id").slice(group.start, group.rows).collect().to_series().rechunk()
 
 
 def _groups(about: pq.FileMetaData) -> list[_Group]:
@@ -79,10 +89,3 @@ def _groups(about: pq.FileMetaData) -> list[_Group]:
         found.append(_Group(start, group.num_rows, *limits))
         start += group.num_rows
     return found
-
-
-def _between(rows: pl.DataFrame, low: str, high: str | None) -> pl.DataFrame:
-    requests = rows["request_id"]
-    first = requests.search_sorted(low)
-    end = rows.height if high is None else requests.search_sorted(high)
-    return rows.slice(first, end - first)
