@@ -5,6 +5,7 @@ of a request from the run's clock anchor, of everything inside a request from `s
 """
 
 import hashlib
+import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -18,12 +19,13 @@ import msgspec
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
-from polars.io.plugins import register_io_source
 
+from pipeline import parquet
 from pipeline.errors import TokenclockError
 
 SCHEMA_VERSION = 1
 ROW_GROUP = 250_000
+FEW_ROWS = 25_000  # of which any writer makes a file at once
 
 Columns = dict[str, pl.DataType | type[pl.DataType]]
 
@@ -299,37 +301,44 @@ def sync(path: Path) -> None:
 
 def write_parquet(frame: pl.DataFrame, path: Path, metadata: dict[str, str] | None = None) -> None:
     """Write a frame so that equal frames give equal bytes, in one rename; `metadata` is kept in the file."""
-    with _writing(path) as aside:
-        frame.rechunk().write_parquet(aside, compression="zstd", row_group_size=ROW_GROUP, metadata=metadata)
+    write_parts([frame], path, metadata)
 
 
 def write_parts(parts: Iterable[pl.DataFrame], path: Path, metadata: dict[str, str] | None = None) -> int:
-    """Write frames one behind the other, in the bytes of `write_parquet`, without holding all; return the rows."""
-    given = iter(parts)
-    first = next(given)
-    failed: list[BaseException] = []
-    rows = 0
+    """Write frames one behind the other, as `write_parquet` does, without holding all; return the rows.
 
-    def frames(*_: object) -> Iterator[pl.DataFrame]:
-        nonlocal rows
-        try:
-            for frame in chain([first], given):
-                rows += frame.height
-                yield frame
-        except BaseException as error:  # polars would tell of it in its own words
-            failed.append(error)
-            raise
-
+    Where they have the size of row groups they are some, so that who reads parts again finds each in one place.
+    """
     with _writing(path) as aside:
-        try:
-            register_io_source(frames, schema=first.schema).sink_parquet(
-                aside, compression="zstd", row_group_size=ROW_GROUP, metadata=metadata
-            )
-        except pl.exceptions.PolarsError:
-            if failed:
-                raise failed[0] from None
-            raise
-    return rows
+        groups = _row_groups(parts)
+        first = next(groups)
+        if first.height < FEW_ROWS or not parquet.can_hold(first.schema):
+            whole = pl.concat([first, *groups]).rechunk()
+            whole.write_parquet(aside, compression="zstd", row_group_size=ROW_GROUP, metadata=metadata)
+            return whole.height
+        with aside.open("wb") as file:
+            writer = parquet.Writer(file, first.schema, metadata or {})
+            for group in chain([first], groups):
+                writer.write(group)
+            return writer.close()
+
+
+def _row_groups(parts: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+    """The same rows, about so many at a time; one frame at least."""
+    held: list[pl.DataFrame] = []
+    for part in parts:
+        if sum(frame.height for frame in held) * 2 >= ROW_GROUP:
+            yield from _divided(pl.concat(held))
+            held = []
+        held.append(part)
+    yield from _divided(pl.concat(held))
+
+
+def _divided(rows: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    """In row groups of one size."""
+    size = max(1, math.ceil(rows.height / max(1, round(rows.height / ROW_GROUP))))
+    for start in range(0, max(1, rows.height), size):
+        yield rows.slice(start, size)
 
 
 def sha256(path: Path) -> str:
@@ -474,21 +483,37 @@ def load_runs(
     traces: Path,
     runs: Iterable[Manifest],
     only: Callable[[pl.LazyFrame], pl.LazyFrame] | None = None,
+    requests: Sequence[str] = tuple(_REQUESTS),
     reads: Sequence[str] = tuple(_READS),
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The requests and reads of some closed runs: frames of `REQUESTS` and `READS`, sorted.
 
-    `only` picks rows. `reads` are the columns of reads that are wanted; none, and they are not opened.
-    `payload_bytes` among them is the size of the payload, whose bytes are not held then.
+    `only` picks rows. `requests` and `reads` are the columns that are wanted, `request_id` and `read_index` among
+    them; none, and the files are not opened. `payload_bytes` is the size of a payload: its bytes are not held then.
     """
-    folders = [run_folder(traces, one.night, one.target.name, one.run_id) for one in runs]
+    known = [(one, run_folder(traces, one.night, one.target.name, one.run_id)) for one in runs]
     keep = only or (lambda rows: rows)
-    requests = _concat([keep(_verified(folder, "requests.parquet")) for folder in folders], REQUESTS)
-    schema = pl.Schema({name: kind for name, kind in _LOADED.items() if name in reads})
-    columns = [payload_bytes() if name == PAYLOAD_BYTES else pl.col(name) for name in schema]
-    opened = [keep(_verified(folder, "reads.parquet")) for folder in (folders if reads else [])]
-    found = _concat([one.select(columns) for one in opened], schema)
-    return requests.sort("request_id"), found.sort("request_id", "read_index") if reads else found
+
+    def found(name: str, schema: pl.Schema, wanted: Sequence[str]) -> pl.DataFrame:
+        kept = pl.Schema({name: kind for name, kind in schema.items() if name in wanted})
+        columns = [payload_bytes() if name == PAYLOAD_BYTES else pl.col(name) for name in kept]
+        opened = known if kept else []
+        return _concat([keep(_verified(folder, name, one)).select(columns) for one, folder in opened], kept)
+
+    return (
+        _sorted(found("requests.parquet", REQUESTS, requests), "request_id"),
+        _sorted(found("reads.parquet", pl.Schema(_LOADED), reads), "request_id", "read_index"),
+    )
+
+
+def _sorted(rows: pl.DataFrame, *by: str) -> pl.DataFrame:
+    """Rows in order. They mostly are, and to look is far cheaper than to sort."""
+    if rows.is_empty():
+        return rows
+    request, position = pl.col(by[0]), pl.col(by[-1])
+    before = request.shift(1)
+    follows = (request > before) | ((request == before) & (position > position.shift(1)))
+    return rows if rows.select(follows.slice(1).all()).item() else rows.sort(by)
 
 
 def payload_bytes() -> pl.Expr:
@@ -499,28 +524,29 @@ def payload_bytes() -> pl.Expr:
 def load_ids(traces: Path, runs: Iterable[Manifest]) -> pl.DataFrame:
     """Which requests some closed runs have, and how many reads each: columns of `REQUESTS`, sorted."""
     names = ("run_id", "request_id", "read_count")
-    folders = [run_folder(traces, one.night, one.target.name, one.run_id) for one in runs]
-    found = [_verified(folder, "requests.parquet").select(names) for folder in folders]
+    known = [(one, run_folder(traces, one.night, one.target.name, one.run_id)) for one in runs]
+    found = [_verified(folder, "requests.parquet", one).select(names) for one, folder in known]
     return _concat(found, pl.Schema({name: REQUESTS[name] for name in names})).sort("request_id")
 
 
 def load_run(folder: Path) -> tuple[Manifest, pl.DataFrame, pl.DataFrame]:
     """One closed run: its manifest, requests and reads."""
-    requests, reads = (_verified(folder, name).collect() for name in SCHEMAS)
-    return read_manifest(folder / "manifest.json"), requests, reads
+    manifest = read_manifest(folder / "manifest.json")
+    requests, reads = (_verified(folder, name, manifest).collect() for name in SCHEMAS)
+    return manifest, requests, reads
 
 
 def load_hardware(traces: Path, night: date) -> pl.DataFrame:
     """All samples of the hardware during a night's closed runs: a frame of `HARDWARE`, sorted."""
-    folders = [path.parent for path in _closed(traces, night)]
-    sampled = [folder for folder in folders if "hardware.parquet" in read_manifest(folder / "manifest.json").files]
-    frames = [_verified(folder, "hardware.parquet") for folder in sampled]
+    known = [(read_manifest(path), path.parent) for path in _closed(traces, night)]
+    sampled = [(one, folder) for one, folder in known if "hardware.parquet" in one.files]
+    frames = [_verified(folder, "hardware.parquet", one) for one, folder in sampled]
     return _concat(frames, HARDWARE).sort("run_id", "at_ns", "device")
 
 
-def _verified(folder: Path, name: str) -> pl.LazyFrame:
+def _verified(folder: Path, name: str, manifest: Manifest) -> pl.LazyFrame:
     """A run's file to read from, only if it is, to the byte, what its manifest vouches for."""
-    expected = read_manifest(folder / "manifest.json").files[name].sha256
+    expected = manifest.files[name].sha256
     path = folder / name
     if not path.exists() or _sha256_as_of(path, path.stat().st_mtime_ns, path.stat().st_size) != expected:
         raise TraceError(

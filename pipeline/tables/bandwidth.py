@@ -11,12 +11,13 @@ from typing import Any
 import polars as pl
 
 from pipeline.tables import metrics
-from pipeline.tables.keys import KEYS, with_metrics
+from pipeline.tables.keys import KEYS, METRICS_NEED, with_metrics
 from pipeline.tables.parts import Parts
 from pipeline.tables.recorded import Recorded
 
 INPUTS = ("trace", "requests")
-PARTS = Parts(by="requests", index="trace")
+PARTS = Parts(by="requests", index="requests", has_reads=False)
+USES = {"requests": (*METRICS_NEED, "hardware", "token_source", *metrics.needs("output_speed"))}
 
 FACTS = Path(__file__).with_suffix(".toml")
 

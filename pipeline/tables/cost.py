@@ -3,13 +3,14 @@
 import polars as pl
 
 from pipeline.tables import metrics
-from pipeline.tables.keys import KEYS, with_metrics
+from pipeline.tables.keys import KEYS, METRICS_NEED, with_metrics
 from pipeline.tables.parts import Parts
 from pipeline.tables.recorded import Recorded
 from pipeline.tables.spend import PRICES, prices
 
 INPUTS = ("trace", "requests")
-PARTS = Parts(by="requests", index="trace")
+PARTS = Parts(by="requests", index="requests", has_reads=False)
+USES = {"requests": (*METRICS_NEED, "prompt_tokens", "tokens_reported")}
 
 COLUMNS = {
     **KEYS,

@@ -7,12 +7,16 @@ the tokens of all events are those of the request. A tool that tokenises each ev
 import polars as pl
 
 from pipeline.decode import tokens
+from pipeline.tables.inputs import ASKED
 from pipeline.tables.parts import Parts
-from pipeline.tables.recorded import Recorded, specs
+from pipeline.tables.recorded import Recorded, is_counted, specs
 
 INPUTS = ("trace", "events")
-PARTS = Parts(by="requests", index="trace")
-USES = {"events": ("request_id", "event_index", "read_index", "at_ns", "has_token", "content", "reasoning")}
+PARTS = Parts(by="requests", index="trace", runs=is_counted)
+USES = {
+    ASKED: ("request_id", "run_id"),
+    "events": ("request_id", "event_index", "read_index", "at_ns", "has_token", "content", "reasoning"),
+}
 
 COLUMNS = {
     "request_id": "The request that the event answers. Key with event_index",

@@ -3,12 +3,16 @@
 import polars as pl
 
 from pipeline.decode.events import COMMENTS, decode
+from pipeline.tables.inputs import ASKED
 from pipeline.tables.parts import Parts
 from pipeline.tables.recorded import Recorded
 
 INPUTS = ("trace",)
 PARTS = Parts(by="requests", index="trace")
-USES = {"trace": ("request_id", "read_index", "at_ns", "payload")}
+USES = {
+    ASKED: ("request_id", "dialect", "http_status", "response_headers"),
+    "trace": ("request_id", "read_index", "at_ns", "payload"),
+}
 COLUMNS = COMMENTS
 
 

@@ -18,6 +18,7 @@ from pipeline.tables.windows import windows
 from pipeline.trace import Manifest
 
 INPUTS = ("trace", "runs", "requests")
+USES = {"requests": ("run_id", "load", "concurrency", "is_warmup", "sent_ns", "end_ns")}
 
 _MEANS = {
     "gpu_utilisation_pct": "Share of the time in which a kernel ran, %, mean of the samples",

@@ -8,12 +8,16 @@ import polars as pl
 from numpy.typing import NDArray
 
 from pipeline.tables import metrics, order
-from pipeline.tables.keys import KEYS, with_metrics
+from pipeline.tables.keys import KEYS, METRICS_NEED, with_metrics
 from pipeline.tables.parts import Parts
 
 INPUTS = ("requests", "events", "event_tokens")
 PARTS = Parts(by="requests", index="requests")
-USES = {"events": ("request_id", "event_index", "at_ns", "has_token")}
+USES = {
+    "requests": (*METRICS_NEED, "tokens", "token_source", "arrival_count"),
+    "events": ("request_id", "event_index", "at_ns", "has_token"),
+    "event_tokens": ("request_id", "event_index", "tokens"),
+}
 
 COLUMNS = {
     **KEYS,

@@ -16,6 +16,10 @@ KEYS = {
 }
 
 
+METRICS_NEED = (*KEYS, "has_metrics", "is_warmup")
+"""Columns of requests that a table of those with metrics has to look at."""
+
+
 def with_metrics(requests: pl.DataFrame) -> pl.DataFrame:
     """The requests that enter metrics: ended as complete or length, and not warm-up."""
     return requests.filter("has_metrics", ~pl.col("is_warmup"))

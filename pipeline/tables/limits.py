@@ -4,12 +4,13 @@ import polars as pl
 
 from pipeline.decode import headers, limits
 from pipeline.tables import answered
+from pipeline.tables.inputs import ASKED
 from pipeline.tables.keys import KEYS
 from pipeline.tables.parts import Parts
 from pipeline.tables.recorded import Recorded
 
 INPUTS = ("trace", "requests")
-PARTS = Parts(by="requests", index="trace")
+PARTS = Parts(by="requests", index="requests", has_reads=False)
 
 _STATED = {
     "subject": pl.String,
@@ -30,6 +31,12 @@ COLUMNS = {
     "allowed": "How much the window allows; null where it is not said or not limited",
     "remaining": "How much of it is left",
     "reset_ms": "From the response until the window starts anew",
+}
+
+
+USES = {
+    ASKED: ("request_id", "response_headers"),
+    "requests": (*KEYS, "provider", "http_status", "region", "provider_request_id"),
 }
 
 

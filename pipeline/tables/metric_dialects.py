@@ -3,8 +3,10 @@
 A request has rows of the tools that would have counted it as a success; they differ in that, too.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator
+from typing import NamedTuple
 
+import numpy as np
 import polars as pl
 
 from pipeline.tables import dialects
@@ -13,7 +15,7 @@ from pipeline.tables.parts import Parts
 
 INPUTS = ("requests", "events", "event_tokens")
 PARTS = Parts(by="requests", index="requests")
-USES = {"events": dialects.EVENTS}
+USES = {"requests": (*KEYS, "status", *dialects.REQUESTS), "events": dialects.EVENTS}
 
 COLUMNS = {
     **KEYS,
@@ -31,33 +33,47 @@ COLUMNS = {
 
 def build(requests: pl.DataFrame, events: pl.DataFrame, event_tokens: pl.DataFrame) -> pl.DataFrame:
     """Every request in every dialect that counts it."""
-    kept = (*KEYS, "status")
-    figures = [
-        _figures(dialect, said.lazy(), kept) for dialect, said in dialects.say(requests, events, event_tokens, kept)
-    ]
-    return (
-        pl.concat(figures)
-        .with_columns(unit=pl.col("metric").replace_strict(dialects.METRICS, return_dtype=pl.String))
-        .cast(dialects.names())
-        .sort("request_id", "dialect", "metric")
-        .cast(dict.fromkeys(dialects.names(), pl.String))
-        .select(*COLUMNS)
-    )
+    of_requests, said = pl.DataFrame(), []
+    for alike, marks in dialects.marks_of(requests.sort("request_id"), events, event_tokens):
+        of_requests = marks.select(*KEYS, "status")
+        said += [figure for dialect in alike for figure in _figures(dialect, marks)]
+    said.sort(key=lambda figure: (figure.dialect, figure.metric))
+    is_known = np.column_stack([figure.value.is_not_null().to_numpy() for figure in said])
+    rows, columns = np.nonzero(is_known)  # by request, and of each by tool and metric
+    names = pl.DataFrame([figure[:4] for figure in said], schema=_Figure._fields[:4], orient="row")
+    places = columns * of_requests.height + rows
+    told = {
+        name: pl.concat([getattr(figure, name) for figure in said]).gather(places) for name in _Figure._fields[4:]
+    }
+    return pl.concat([of_requests[rows], names[columns], pl.DataFrame(told)], how="horizontal").select(*COLUMNS)
 
 
-def _figures(dialect: dialects.Dialect, said: pl.LazyFrame, kept: Sequence[str]) -> pl.DataFrame:
-    """All that a tool says, a row a request and metric."""
-    nothing, rows = pl.lit(None, pl.String), []
-    for name, formula in dialects.formulas(dialect).items():
-        value = pl.col(name)
-        figures = said.select(
-            *kept,
-            dialect=pl.lit(dialect.name),
-            version=pl.lit(dialect.version),
-            metric=pl.lit(name),
-            token_source=pl.col("token_source") if formula.needs_tokens else nothing,
-            value=value.list.mean() if formula.is_pooled else value.cast(pl.Float64),
-            gap_count=value.list.len().cast(pl.Int64) if formula.is_pooled else pl.lit(None, pl.Int64),
+class _Figure(NamedTuple):
+    """What a tool computes: its name, and what that is of each request."""
+
+    dialect: str
+    version: str
+    metric: str
+    unit: str
+    value: pl.Series
+    gap_count: pl.Series
+    token_source: pl.Series
+
+
+def _figures(dialect: dialects.Dialect, marks: pl.DataFrame) -> Iterator[_Figure]:
+    """All that a tool says; null of requests that it does not count."""
+    formulas = dialects.formulas(dialect)
+    values = {name: pl.when(dialect.counts).then(formula.value) for name, formula in formulas.items()}
+    said = marks.select(source=dialect.tokens.source, **values)
+    no_gaps, no_source = (pl.repeat(None, said.height, dtype=dtype, eager=True) for dtype in (pl.Int64, pl.String))
+    for name, formula in formulas.items():
+        value = said[name]
+        yield _Figure(
+            dialect.name,
+            dialect.version,
+            name,
+            dialects.METRICS[name],
+            value.list.mean() if formula.is_pooled else value.cast(pl.Float64),
+            value.list.len().cast(pl.Int64) if formula.is_pooled else no_gaps,
+            said["source"] if formula.needs_tokens else no_source,
         )
-        rows.append(figures.drop_nulls("value"))
-    return pl.concat(rows).collect()

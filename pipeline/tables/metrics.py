@@ -200,6 +200,12 @@ def expressions(table: str) -> list[pl.Expr]:
     return [metric.expression().alias(metric.name) for metric in of_table(table)]
 
 
+def needs(table: str) -> tuple[str, ...]:
+    """The columns that its metrics are made from."""
+    roots = (name for metric in of_table(table) for name in metric.expression().meta.root_names())
+    return tuple(dict.fromkeys(roots))
+
+
 def comments(table: str) -> dict[str, str]:
     """Their meaning, with the unit."""
     return {metric.name: f"{metric.formula} [{metric.unit}]" for metric in of_table(table)}

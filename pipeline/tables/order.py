@@ -21,16 +21,17 @@ def by_read(reads: pl.DataFrame) -> pl.DataFrame:
 
 
 def _by(rows: pl.DataFrame, place: str) -> pl.DataFrame:
-    request, position = pl.col("request_id"), pl.col(place)
-    before = request.shift(1)
-    follows = (request > before) | ((request == before) & (position > position.shift(1)))
-    is_ordered = rows.select(follows.slice(1).all()).item()
+    found, positions = stretches(rows["request_id"]), rows[place].to_numpy()
+    goes_on = positions[1:] > positions[:-1]
+    goes_on[found.starts[1:] - 1] = True  # from one request to the next
+    is_ordered = goes_on.all() and bool((found.value > found.value.shift(1)).all())
     return rows if is_ordered else rows.sort("request_id", place)
 
 
 def numbered(rows: pl.DataFrame) -> pl.DataFrame:
     """With the number of its request in each row. `rows` are sorted by request."""
-    return rows.with_columns(rows["request_id"].rle_id().set_sorted().alias(NUMBER))
+    numbers = pl.Series(NUMBER, stretches(rows["request_id"]).numbers())
+    return rows.with_columns(numbers.set_sorted())
 
 
 class Stretches(NamedTuple):

@@ -9,11 +9,15 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from pipeline.trace import Manifest
+
 READS_A_PART = 250_000
 """About so many socket reads are decoded at a time, or one run, or one series, where that has more."""
 
 LIKELY_READS = 100
 """Of a request, where nothing says how many it had."""
+READS_OF_A_REQUEST = 5
+"""For so many it counts where neither reads nor events are looked at."""
 
 SERIES = ("target", "model", "family", "workload", "scenario", "provenance")
 
@@ -31,11 +35,16 @@ class Steps:
 
 @dataclass(frozen=True)
 class Parts:
-    """`by`: requests, runs or series; `index`: the input whose rows say which there are."""
+    """`by`: requests, runs or series; `index`: the input whose rows say which there are.
+
+    `runs`: which of them a table can have rows of, where that is known. `has_reads`: reads or events are looked at.
+    """
 
     by: str
     index: str
     steps: Steps | None = None
+    runs: Callable[[Manifest], bool] | None = None
+    has_reads: bool = True
 
 
 @dataclass(frozen=True)
@@ -62,10 +71,12 @@ def columns(by: str) -> tuple[str, ...]:
     return ("run_id", "request_id", "read_count", "requests_recorded", *(SERIES if by == "series" else ()))
 
 
-def divide(by: str, index: pl.DataFrame) -> list[Part]:
+def divide(how: Parts, index: pl.DataFrame) -> list[Part]:
     """The parts of a night, in the order of their rows; one without requests where there are none."""
     of = {"requests": _by_requests, "runs": _by_runs, "series": _by_series}
-    return list(of[by](index)) if not index.is_empty() else [Part((), ())]
+    if not how.has_reads:
+        index = index.with_columns(read_count=pl.lit(READS_OF_A_REQUEST))
+    return list(of[how.by](index)) if not index.is_empty() else [Part((), ())]
 
 
 def _by_requests(index: pl.DataFrame) -> Iterator[Part]:

@@ -1,6 +1,7 @@
 """One row an answered prompt of a probe: what a target says, greedily, to a question that never changes."""
 
 from hashlib import sha256
+from typing import Any
 
 import msgspec
 import polars as pl
@@ -8,10 +9,9 @@ import polars as pl
 from pipeline.tables.keys import KEYS
 from pipeline.tables.parts import Parts
 from pipeline.tables.recorded import Recorded
+from pipeline.trace import Manifest
 
 INPUTS = ("trace", "requests", "events")
-PARTS = Parts(by="requests", index="requests")
-USES = {"events": ("request_id", "event_index", "reasoning", "content")}
 
 _OF_RUNS = {
     **dict.fromkeys(("run_id", "precision", "tokenizer", "probe"), pl.String),
@@ -32,6 +32,16 @@ COLUMNS = {
     "reasoning": "Reasoning text of the answer; null where there is none",
     "content": "Text of the answer itself; null where there is none",
 }
+
+
+def _probe(run: Manifest) -> dict[str, Any]:
+    """The workload of a run whose prompts are fixed; of others nothing."""
+    workload: dict[str, Any] = (run.load or {}).get("workload", {})
+    return workload if workload.get("prompts") else {}
+
+
+PARTS = Parts(by="requests", index="requests", runs=lambda run: bool(_probe(run)))
+USES = {"events": ("request_id", "event_index", "reasoning", "content")}
 
 
 def build(recorded: Recorded, requests: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
@@ -64,7 +74,7 @@ def _runs(recorded: Recorded) -> pl.DataFrame:
             "prompts_sha256": _sha256([workload["prompts"], workload["output_tokens"], workload.get("seed")]),
         }
         for one in recorded.manifests
-        if (workload := (one.load or {}).get("workload", {})).get("prompts")
+        if (workload := _probe(one))
     ]
     return pl.DataFrame(rows, schema=_OF_RUNS)
 

@@ -1,7 +1,7 @@
 """A night as it was recorded: the input that every table comes from in the end."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 
@@ -30,26 +30,40 @@ class Recorded:
 
     @classmethod
     def load(
-        cls, traces: Path, night: date, part: Part | None = None, reads: Sequence[str] = tuple(trace.READS)
+        cls,
+        traces: Path,
+        night: date,
+        requests: Sequence[str] = tuple(trace.REQUESTS),
+        reads: Sequence[str] = tuple(trace.READS),
     ) -> "Recorded":
-        """Read a night back, or a part of it; refuses files that their manifests do not vouch for.
+        """Read a night back; refuses files that their manifests do not vouch for.
 
-        `reads`: columns of them that are needed, none where they are not. Hashes of manifests and samples of the
-        hardware come with whole nights alone.
+        `requests`, `reads`: their columns that are needed; none, and they are not opened.
         """
-        known = trace.manifests(traces, night)
-        of_part = [one for one in known if part is None or one.run_id in part.runs]
-        found_requests, found_reads = trace.load_runs(traces, of_part, part.of if part else None, reads)
-        return cls(
-            night,
-            found_requests,
-            found_reads,
-            of_part,
-            trace.read_night(traces, night),
-            trace.calibrations(traces, night),
-            {} if part else trace.manifest_hashes(traces, night),
-            trace.HARDWARE.to_frame() if part else trace.load_hardware(traces, night),
+        about = cls.about(traces, night)
+        found_requests, found_reads = trace.load_runs(traces, about.manifests, requests=requests, reads=reads)
+        return replace(
+            about,
+            requests=found_requests,
+            reads=found_reads,
+            manifest_hashes=trace.manifest_hashes(traces, night),
+            samples=trace.load_hardware(traces, night),
         )
+
+    @classmethod
+    def about(cls, traces: Path, night: date) -> "Recorded":
+        """What is known of a night before its requests and reads are opened."""
+        nothing = cls.nothing()
+        manifests, census = trace.manifests(traces, night), trace.read_night(traces, night)
+        return replace(
+            nothing, night=night, manifests=manifests, census=census, calibrations=trace.calibrations(traces, night)
+        )
+
+    def part(self, traces: Path, part: Part, requests: Sequence[str], reads: Sequence[str]) -> "Recorded":
+        """Some requests of a night of which that much is known, and their runs alone."""
+        runs = [one for one in self.manifests if one.run_id in part.runs]
+        found_requests, found_reads = trace.load_runs(traces, runs, part.of, requests=requests, reads=reads)
+        return replace(self, manifests=runs, requests=found_requests, reads=found_reads)
 
     @classmethod
     def nothing(cls) -> "Recorded":
@@ -59,5 +73,9 @@ class Recorded:
 
 def specs(recorded: Recorded) -> dict[str, str]:
     """The tokenizer of each run whose model has one that is at hand."""
-    named = {one.run_id: one.target.tokenizer for one in recorded.manifests if one.target.tokenizer}
-    return {run: spec for run, spec in named.items() if tokens.is_at_hand(spec)}
+    return {one.run_id: str(one.target.tokenizer) for one in recorded.manifests if is_counted(one)}
+
+
+def is_counted(run: trace.Manifest) -> bool:
+    """Whether its model's tokenizer is known and at hand."""
+    return bool(run.target.tokenizer) and tokens.is_at_hand(str(run.target.tokenizer))

@@ -6,6 +6,7 @@ from pipeline import trace
 from pipeline.decode import tokens
 from pipeline.decode.status import WITH_METRICS, content_type, status
 from pipeline.tables import answered, marks, order
+from pipeline.tables.inputs import ASKED
 from pipeline.tables.keys import KEYS
 from pipeline.tables.parts import Parts
 from pipeline.tables.recorded import Recorded, specs
@@ -15,6 +16,7 @@ from pipeline.tables.windows import phase, windows
 INPUTS = ("trace", "events")
 PARTS = Parts(by="runs", index="trace")
 USES = {
+    ASKED: tuple(name for name in trace.REQUESTS if name != "request_body"),
     "trace": ("request_id", "at_ns", "read_index", trace.PAYLOAD_BYTES),
     "events": (
         *(
@@ -157,7 +159,7 @@ def _facts(recorded: Recorded) -> pl.DataFrame:
     return (
         recorded.requests.rename({"model": "model_id"})
         .with_columns(content_type())
-        .drop("request_body", "response_headers", "url")
+        .drop("request_body", "response_headers", "url", strict=False)
         .join(answered.names(recorded.requests), on="request_id", how="left")
         .join(runs, on="run_id", how="left")
     )

@@ -3,6 +3,7 @@
 import polars as pl
 
 from pipeline.tables import answered, metrics, order
+from pipeline.tables.inputs import ASKED
 from pipeline.tables.keys import KEYS
 from pipeline.tables.parts import Parts
 from pipeline.tables.recorded import Recorded
@@ -25,7 +26,14 @@ _SERVER = {
     "server_output_tok_s": "Generated tokens a second of this request",
 }
 
-USES = {"events": ("request_id", "event_index", *_SERVER)}
+USES = {
+    ASKED: ("request_id", "response_headers"),
+    "requests": (
+        *(*KEYS, "provider", "dialect", "is_warmup", "status", "served_by", "region", "provider_request_id"),
+        *("has_metrics", "tokens_reported", "end_ns", *metrics.needs("ttft"), *metrics.needs("output_speed")),
+    ),
+    "events": ("request_id", "event_index", *_SERVER),
+}
 
 _FLAGS = {
     "is_decode_above_server": "output_speed_tok_s > 1.05 × server_decode_tok_s: here faster than made",

@@ -5,6 +5,12 @@ import polars as pl
 from pipeline.tables.recorded import Recorded
 
 INPUTS = ("trace", "requests")
+USES = {
+    "requests": (
+        *("run_id", "night", "target", "provider", "model", "family", "provenance", "sent_ns", "http_status"),
+        *("tokens_reported", "prompt_tokens"),
+    )
+}
 
 COLUMNS = {
     "night": "UTC date on which the night began",

@@ -10,7 +10,7 @@ from pipeline.collect.store import RunStore
 from pipeline.errors import TokenclockError
 from pipeline.layout import Layout
 from pipeline.tables import parts
-from pipeline.tables.parts import divide
+from pipeline.tables.parts import Parts, divide
 from pipeline.tables.recorded import Recorded
 from tests import nights, streams
 from tests.tables.nights import build
@@ -71,8 +71,10 @@ def test_a_night_of_one_part_has_the_bytes_of_its_tables(recorded, whole, tmp_pa
 
 @pytest.mark.parametrize("reads", [30, 150])
 def test_in_parts_of_any_size_it_has_the_same_rows(recorded, whole, monkeypatch, reads):
-    """Rounding apart: polars divides a single number otherwise than many."""
+    """And in row groups of any size. Rounding apart: polars divides a single number otherwise than many."""
     monkeypatch.setattr(parts, "READS_A_PART", reads)
+    monkeypatch.setattr(trace, "ROW_GROUP", 70)
+    monkeypatch.setattr(trace, "FEW_ROWS", 1)
     for name, table in tables.tables().items():
         tables.build(recorded, table, streams.NIGHT)
         found = pl.read_parquet(recorded.table(name, streams.NIGHT))
@@ -82,7 +84,7 @@ def test_in_parts_of_any_size_it_has_the_same_rows(recorded, whole, monkeypatch,
 def test_parts_hold_about_as_many_reads_as_they_may_and_every_request_once(recorded, monkeypatch):
     monkeypatch.setattr(parts, "READS_A_PART", 40)
     index = trace.load_ids(recorded.traces, trace.manifests(recorded.traces, streams.NIGHT))
-    found = [part.of(index.lazy()).collect() for part in divide("requests", index)]
+    found = [part.of(index.lazy()).collect() for part in divide(Parts("requests", "trace"), index)]
     assert pl.concat(found).equals(index)
     assert max(part["read_count"].sum() for part in found) <= 40 + 15
     assert len(found) > 5
@@ -91,9 +93,11 @@ def test_parts_hold_about_as_many_reads_as_they_may_and_every_request_once(recor
 def test_runs_and_series_are_never_torn(recorded, whole, monkeypatch):
     monkeypatch.setattr(parts, "READS_A_PART", 1)
     requests = whole["requests"]
-    by_run = [set(part.of(requests.lazy()).collect()["run_id"]) for part in divide("runs", requests)]
+    by_run = [
+        set(part.of(requests.lazy()).collect()["run_id"]) for part in divide(Parts("runs", "requests"), requests)
+    ]
     assert [len(runs) for runs in by_run] == [1] * 9
-    series = [part.of(requests.lazy()).collect() for part in divide("series", requests)]
+    series = [part.of(requests.lazy()).collect() for part in divide(Parts("series", "requests"), requests)]
     assert [(one["target"].unique().to_list(), one["round"].n_unique()) for one in series] == [
         (["a"], 3),
         (["a-b"], 3),

@@ -17,7 +17,7 @@ from pipeline.tables.dialects._contract import Dialect, Formula
 from pipeline.tables.dialects._marks import facts, of_tokens
 from pipeline.tables.dialects._percentiles import at
 
-__all__ = ["METRICS", "Dialect", "Formula", "at", "formulas", "known", "marks_of", "names", "say"]
+__all__ = ["METRICS", "Dialect", "Formula", "at", "formulas", "known", "marks_of", "say"]
 
 METRICS = {
     "ttft_ms": "ms",
@@ -36,10 +36,20 @@ EVENTS = (
 """Columns of `events` that dialects look at."""
 
 
-@cache
-def names() -> pl.Schema:
-    """What the names of tools and metrics are, so that rows are sorted by them quickly."""
-    return pl.Schema({"dialect": pl.Enum(sorted(known())), "metric": pl.Enum(sorted(METRICS))})
+REQUESTS = (
+    *("is_warmup", "has_metrics", "outcome", "http_status", "is_connection_reused", "token_source"),
+    *(
+        "scheduled_ns",
+        "sent_ns",
+        "connect_started_ns",
+        "end_ns",
+        "first_token_ns",
+        "last_token_ns",
+        "arrival_count",
+    ),
+    *("tokens", "tokens_reported", "tokens_recounted", "tokens_requested", "tokens_first_arrival"),
+)
+"""Columns of `requests` that dialects look at."""
 
 
 @cache

@@ -8,7 +8,7 @@ from pipeline.tables.dialects._marks import CONTENT, HAS_FIRST, IS_OK, LAST, SEN
 from pipeline.tables.dialects._percentiles import LINEAR
 
 _EMPTY_WITHOUT_ROLE = (pl.col("content") == "") & pl.col("role").is_null()
-_REASONING = (pl.col("reasoning").fill_null("") != "") & (pl.col("reasoning_field") != "reasoning_content")
+_REASONING = (pl.col("reasoning") != "").fill_null(value=False) & (pl.col("reasoning_field") != "reasoning_content")
 _TOOL_CALLS = pl.col("has_token") & pl.col("tool_calls").is_not_null()
 _TOKENS = tokens("usage, else retokenised", "reported", "recounted")
 
