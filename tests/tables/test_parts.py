@@ -73,8 +73,7 @@ def test_a_night_of_one_part_has_the_bytes_of_its_tables(recorded, whole, tmp_pa
 def test_in_parts_of_any_size_it_has_the_same_rows(recorded, whole, monkeypatch, reads):
     """And in row groups of any size. Rounding apart: polars divides a single number otherwise than many."""
     monkeypatch.setattr(parts, "READS_A_PART", reads)
-    monkeypatch.setattr(trace, "ROW_GROUP", 70)
-    monkeypatch.setattr(trace, "FEW_ROWS", 1)
+    monkeypatch.setitem(trace.PACKED, "row_group_size", 70)
     for name, table in tables.tables().items():
         tables.build(recorded, table, streams.NIGHT)
         found = pl.read_parquet(recorded.table(name, streams.NIGHT))
