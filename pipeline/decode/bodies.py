@@ -60,14 +60,10 @@ def _texts(bodies: pl.Series) -> pl.Series:
     try:
         return bodies.cast(pl.String)
     except pl.exceptions.ComputeError:  # One of them at least is no UTF-8; it does not say which.
-        return pl.Series([_text(body) for body in bodies], dtype=pl.String)
-
-
-def _text(body: bytes) -> str | None:
-    try:
-        return body.decode()
-    except UnicodeDecodeError:
-        return None
+        if len(bodies) == 1:
+            return pl.Series([None], dtype=pl.String)
+        half = len(bodies) // 2
+        return pl.concat([_texts(bodies.head(half)), _texts(bodies.slice(half))])
 
 
 def _with_lf_only(texts: pl.Series, starts: Offsets) -> tuple[pl.Series, Offsets]:
