@@ -107,7 +107,7 @@ def test_runs_and_series_are_never_torn(recorded, whole, monkeypatch):
 @pytest.mark.parametrize(("reads", "expected"), [(250_000, [9]), (2_500, [2, 2, 2, 2, 1]), (1, [1] * 9)])
 def test_short_runs_are_a_part_together_though_none_says_how_much_it_read(whole, monkeypatch, reads, expected):
     monkeypatch.setattr(parts, "READS_A_PART", reads)
-    found = divide("runs", whole["runs"])
+    found = divide(Parts(by="runs", index="runs"), whole["runs"])
     assert [len(part.runs) for part in found] == expected
     assert [run for part in found for run in part.runs] == whole["runs"]["run_id"].sort().to_list()
 

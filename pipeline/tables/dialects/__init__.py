@@ -17,7 +17,7 @@ from pipeline.tables.dialects._contract import Dialect, Formula
 from pipeline.tables.dialects._marks import facts, of_tokens
 from pipeline.tables.dialects._percentiles import at
 
-__all__ = ["METRICS", "Dialect", "Formula", "at", "formulas", "known", "marks_of", "say"]
+__all__ = ["METRICS", "Dialect", "Formula", "at", "formulas", "known", "marks_of"]
 
 METRICS = {
     "ttft_ms": "ms",
@@ -64,32 +64,22 @@ def formulas(dialect: Dialect) -> dict[str, Formula]:
     return {**dialect.formulas, "tokens": Formula(dialect.tokens.text, dialect.tokens.value)}
 
 
-def say(
-    requests: pl.DataFrame, events: pl.DataFrame, event_tokens: pl.DataFrame, kept: Sequence[str]
-) -> Iterator[tuple[Dialect, pl.DataFrame]]:
-    """What each tool makes of the requests that it counts, a row a request.
-
-    `kept`: columns of requests that are wanted; `token_source`; and one for each of its metrics, null where the
-    tool has none, a list where it pools the gaps of all requests.
-    """
-    for alike, marks in marks_of(requests, events, event_tokens):
-        for dialect in alike:
-            values = {name: formula.value for name, formula in formulas(dialect).items()}
-            counted = marks.lazy().filter(dialect.counts)
-            yield dialect, counted.select(*kept, token_source=dialect.tokens.source, **values).collect()
-
-
 def marks_of(
     requests: pl.DataFrame, events: pl.DataFrame, event_tokens: pl.DataFrame
 ) -> Iterator[tuple[Sequence[Dialect], pl.DataFrame]]:
     """The marks that tools measure from: a row a request that is no warm-up and got an event, always the same ones.
 
-    Tools that take the same events for tokens have the same.
+    Tools that take the same events for tokens have the same; most do in most nights.
     """
     ordered = order.numbered(_with_tokens(order.by_event(events), event_tokens))
     known = facts(requests.filter(~pl.col("is_warmup")), ordered)
+    seen: list[tuple[pl.Series, pl.DataFrame]] = []
     for alike in _alike():
-        found = of_tokens(ordered, alike[0].is_token)
+        is_token = ordered.select(alike[0].is_token.fill_null(value=False)).to_series()
+        found = next((marks for other, marks in seen if (other == is_token).all()), None)
+        if found is None:
+            found = of_tokens(ordered, is_token)
+            seen.append((is_token, found))
         yield alike, known.join(found, on=order.NUMBER, how="left", maintain_order="left")
 
 

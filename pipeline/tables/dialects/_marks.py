@@ -131,9 +131,9 @@ def _sum(values: NDArray[Any], starts: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.add.reduceat(values, starts, dtype=np.int64) if starts.size else np.zeros(0, np.int64)
 
 
-def of_tokens(events: pl.DataFrame, is_token: pl.Expr) -> pl.DataFrame:
+def of_tokens(events: pl.DataFrame, is_token: pl.Series) -> pl.DataFrame:
     """First, last, gaps and counts of the events that are tokens, by the number of their request."""
-    rows = np.flatnonzero(events.select(is_token.fill_null(value=False)).to_series().to_numpy())
+    rows = np.flatnonzero(is_token.to_numpy())
     bounds = np.append(order.stretches(events[order.NUMBER]).starts, events.height)
     edges = np.searchsorted(rows, bounds)
     numbers = np.flatnonzero(np.diff(edges))
