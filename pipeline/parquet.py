@@ -82,7 +82,6 @@ class Writer:
 
     def write(self, frame: pl.DataFrame) -> None:
         """Write the rows of a frame as one row group."""
-        frame = frame.rechunk()
         start, columns, plain = self._place, [], 0
         for (name, kind), chunk in zip(self._schema.items(), _chunks(frame), strict=True):
             columns.append(_column(name, _KINDS[kind], chunk, self._place))
@@ -144,9 +143,10 @@ def _column(name: str, kind: _Kind, chunk: _Chunk, place: int) -> Field:
 
 def _chunks(frame: pl.DataFrame) -> Iterator[_Chunk]:
     """The columns, in order."""
-    stretches = {column.name: _stretches(column) for column in frame}
+    columns = [column if column.null_count() == len(column) else column.rechunk() for column in frame]
+    stretches = {column.name: _stretches(column) for column in columns}
     encoded = _encoded(frame.select(name for name, starts in stretches.items() if starts is None))
-    for column in frame:
+    for column in columns:
         starts = stretches[column.name]
         yield encoded[column.name] if starts is None else _in_runs(column, starts)
 
