@@ -504,7 +504,7 @@ def _sorted(rows: pl.DataFrame, *by: str) -> pl.DataFrame:
     request, position = pl.col(by[0]), pl.col(by[-1])
     before = request.shift(1)
     follows = (request > before) | ((request == before) & (position > position.shift(1)))
-    return rows if rows.select(follows.slice(1).all()).item() else rows.sort(by)
+    return rows.set_sorted(by[0]) if rows.select(follows.slice(1).all()).item() else rows.sort(by)
 
 
 def payload_bytes() -> pl.Expr:
@@ -561,4 +561,4 @@ def _as_of_now(rows: pl.LazyFrame, schema: pl.Schema) -> pl.LazyFrame:
 
 
 def _concat(parts: Iterable[pl.LazyFrame], schema: pl.Schema) -> pl.DataFrame:
-    return pl.concat([schema.to_frame(), *pl.collect_all(parts, engine="streaming")])
+    return pl.concat([schema.to_frame(), *pl.collect_all(parts, engine="streaming")], rechunk=True)
