@@ -14,9 +14,9 @@ from pipeline.tables import dialects
 from pipeline.tables.parts import Parts, Steps
 
 INPUTS = ("requests", "events", "event_tokens")
-USES = {"events": dialects.EVENTS}
 
 GRAIN = ("night", "target", "model", "family", "workload", "scenario", "provenance")
+USES = {"requests": ("request_id", *GRAIN, *dialects.REQUESTS), "events": dialects.EVENTS}
 PERCENTILES = (50, 90, 95, 99)
 
 COLUMNS = {
