@@ -105,7 +105,7 @@ def test_a_limit_on_bytes_cuts_a_response_that_is_spooled(layout, tmp_path, trut
 
 def test_a_limit_on_time_ends_a_response_that_is_spooled_and_keeps_it(layout, tmp_path, truth):
     endless = {"kind": "fault", "fault": "endless", "every_ms": 0.001}
-    row, reads, taken = spooled(layout, job(tmp_path, truth.url, timeout_s=2.0), endless)
+    row, reads, taken = spooled(layout, job(tmp_path, truth.url, timeout_s=1.0, response_max_mib=1024), endless)
     assert (row["outcome"], row["read_count"]) == ("timed_out", len(reads))
     assert taken.first_read > 0
 
