@@ -8,13 +8,12 @@ from pipeline.decode.status import WITH_METRICS, content_type, status
 from pipeline.tables import answered, marks, order
 from pipeline.tables.inputs import ASKED
 from pipeline.tables.keys import KEYS
-from pipeline.tables.parts import Parts
+from pipeline.tables.parts import Parts, Steps
 from pipeline.tables.recorded import Recorded, specs
 from pipeline.tables.runs import load_kind
 from pipeline.tables.windows import phase, windows
 
 INPUTS = ("trace", "events")
-PARTS = Parts(by="runs", index="trace")
 USES = {
     ASKED: tuple(name for name in trace.REQUESTS if name != "request_body"),
     "trace": ("request_id", "at_ns", "read_index", trace.PAYLOAD_BYTES),
@@ -110,7 +109,12 @@ COLUMNS = {
 
 def build(recorded: Recorded, events: pl.DataFrame) -> pl.DataFrame:
     """Marks, counts and status of every recorded request."""
-    facts = (
+    return of_runs(by_themselves(recorded, events))
+
+
+def by_themselves(recorded: Recorded, events: pl.DataFrame) -> pl.DataFrame:
+    """What requests tell by themselves: all but what hangs on the others of their run."""
+    return (
         _facts(recorded)
         .join(_reads(recorded.reads), on="request_id", how="left")
         .join(_marks(events), on="request_id", how="left")
@@ -120,6 +124,10 @@ def build(recorded: Recorded, events: pl.DataFrame) -> pl.DataFrame:
         )
         .with_columns(pl.col("has_error").fill_null(value=False))
     )
+
+
+def of_runs(facts: pl.DataFrame) -> pl.DataFrame:
+    """The table, from what the requests of whole runs tell."""
     return (
         facts.join(windows(facts), on="run_id", how="left")
         .with_columns(status=status(), phase=phase())
@@ -128,6 +136,9 @@ def build(recorded: Recorded, events: pl.DataFrame) -> pl.DataFrame:
         .select(*COLUMNS)
         .sort("request_id")
     )
+
+
+PARTS = Parts(by="runs", index="trace", steps=Steps(by_themselves, of_runs))
 
 
 def _facts(recorded: Recorded) -> pl.DataFrame:
