@@ -18,25 +18,9 @@ USES = {
     ASKED: tuple(name for name in trace.REQUESTS if name != "request_body"),
     "trace": ("request_id", "at_ns", "read_index", trace.PAYLOAD_BYTES),
     "events": (
-        *(
-            "request_id",
-            "event_index",
-            "at_ns",
-            "has_token",
-            "content",
-            "reasoning",
-            "finish_reason",
-            "prompt_tokens",
-        ),
-        *(
-            "completion_tokens",
-            "model",
-            "system_fingerprint",
-            "response_id",
-            "served_by",
-            "error_code",
-            "error_message",
-        ),
+        *("request_id", "event_index", "at_ns", "has_token", "content", "reasoning", "finish_reason"),
+        *("prompt_tokens", "completion_tokens", "model", "system_fingerprint", "response_id", "served_by"),
+        *("error_code", "error_message"),
     ),
 }
 

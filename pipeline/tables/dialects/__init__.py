@@ -35,19 +35,10 @@ EVENTS = (
 )
 """Columns of `events` that dialects look at."""
 
-
 REQUESTS = (
     *("is_warmup", "has_metrics", "outcome", "http_status", "is_connection_reused", "token_source"),
-    *(
-        "scheduled_ns",
-        "sent_ns",
-        "connect_started_ns",
-        "end_ns",
-        "first_token_ns",
-        "last_token_ns",
-        "arrival_count",
-    ),
-    *("tokens", "tokens_reported", "tokens_recounted", "tokens_requested", "tokens_first_arrival"),
+    *("scheduled_ns", "sent_ns", "connect_started_ns", "end_ns", "first_token_ns", "last_token_ns"),
+    *("arrival_count", "tokens", "tokens_reported", "tokens_recounted", "tokens_requested", "tokens_first_arrival"),
 )
 """Columns of `requests` that dialects look at."""
 
